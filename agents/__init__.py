@@ -1,0 +1,1 @@
+"""What is decided: one thin Faust shell per stage over pure logic."""

@@ -1,0 +1,1 @@
+"""Pure decisions: no Kafka, no clock, no randomness; the same input gives the same answer."""

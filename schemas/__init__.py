@@ -1,0 +1,1 @@
+"""What travels: immutable records, and the one map of topics that carries them."""

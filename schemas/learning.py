@@ -1,0 +1,117 @@
+"""What the learning loop exchanges: feedback, drift, training requests and results, model releases."""
+
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.base import Count, EpochMs, LongText, Record, Share, ShortText
+from schemas.vocabulary import Category, Severity
+
+
+class Feedback(Record):
+    """What a person says of one verdict; the latest word per person and incident counts."""
+
+    TYPE: ClassVar[str] = "feedback"
+    type: Literal["feedback"] = "feedback"
+
+    incident_id: str
+    revision: Count
+    person: ShortText
+    given_ms: EpochMs
+    category_correct: bool | None = None
+    severity_correct: bool | None = None
+    summary_useful: bool | None = None
+    plan_useful: bool | None = None
+    corrected_category: Category | None = None
+    corrected_severity: Severity | None = None
+    comment: LongText | None = None
+    model: ShortText
+    adapter: ShortText | None = None
+    signature: str | None = None
+
+
+class DriftScore(Record):
+    """How far one model and adapter have drifted, over a sliding window of feedback."""
+
+    TYPE: ClassVar[str] = "drift"
+    type: Literal["drift"] = "drift"
+
+    model: ShortText
+    adapter: ShortText | None = None
+    score: Share
+    samples: Count
+    error_rate: Share
+    error_rate_low: Share
+    error_rate_high: Share
+    errors_by_category: dict[Category, Share] = Field(default_factory=dict)
+    category_shift: float = Field(ge=0)
+    abstention_rate: Share
+    at_ms: EpochMs
+
+
+class RetrainingRequest(Record):
+    """The wish for a better adapter: one per drift episode."""
+
+    TYPE: ClassVar[str] = "training-request"
+    type: Literal["training-request"] = "training-request"
+
+    id: str
+    model: ShortText
+    adapter: ShortText | None = None
+    reason: ShortText
+    drift: Share
+    feedback_count: Count
+    scheduled_ms: EpochMs
+
+
+class TrainingState(StrEnum):
+    """Where a training job stands."""
+
+    NOT_TRIGGERED = "not_triggered"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    REFUSED = "refused"
+    RELEASED = "released"
+    FAILED = "failed"
+
+
+class RetrainingResult(Record):
+    """What came of a request: RetrainingResult of the requirements."""
+
+    TYPE: ClassVar[str] = "training-result"
+    type: Literal["training-result"] = "training-result"
+
+    request_id: str | None = None
+    model: ShortText
+    triggered: bool
+    reason: ShortText
+    feedback_count: Count
+    scheduled_time: EpochMs | None = None
+    state: TrainingState
+    progress: Share = 0.0
+    adapter: ShortText | None = None
+    figures: dict[str, float] = Field(default_factory=dict)
+
+
+class ModelRole(StrEnum):
+    """The part that a released model plays."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+
+
+class ModelRelease(Record):
+    """Which model and adapter play a role, and for what share of the incidents."""
+
+    TYPE: ClassVar[str] = "release"
+    type: Literal["release"] = "release"
+
+    role: ModelRole
+    backend: ShortText
+    model: ShortText
+    adapter: ShortText | None = None
+    adapter_digest: str | None = None
+    share: Share = 1.0
+    previous_adapter: ShortText | None = None
+    released_ms: EpochMs

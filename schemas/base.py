@@ -33,7 +33,7 @@ class Part(BaseModel):
 
 
 class Record(Part):
-    """A message of a topic. Subclasses add `type: Literal["..."]`, the discriminator on the wire."""
+    """A message of a topic; subclasses add `type: Literal["..."]`, the wire's discriminator."""
 
     TYPE: ClassVar[str]
 

@@ -1,8 +1,8 @@
 """What ingest writes to `logs.digests`: lines reduced to counts per shape, and its progress.
 
-Comes in: one batch of one raw partition, offsets [from, to). Goes out: one LogDigest per service and
-ten-second slot of event time in it, and every few seconds one Progress per digest partition.
-Promise: both are functions of the lines alone; merged digests of a slot do not depend on batching.
+Comes in: one batch of one raw partition, offsets [from, to). Goes out: one LogDigest per service
+and ten-second slot of event time in it, and every few seconds one Progress per digest partition.
+Promise: functions of the lines alone; the merged digests of a slot do not depend on batching.
 """
 
 from typing import ClassVar, Literal
@@ -29,7 +29,7 @@ class Example(Part):
 
     offset: Count
     rank: Count
-    """Hash of topic, partition and offset: the k smallest of a shape are the same in any batching."""
+    """Hash of topic, partition, offset: the k smallest of a shape are the same in any batching."""
     time_ms: EpochMs
     text: LongText
 

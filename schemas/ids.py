@@ -8,6 +8,6 @@ import hashlib
 
 
 def content_id(*parts: str | int) -> str:
-    """Hash `parts` in order with BLAKE2b-64; a unit separator keeps ("ab", "c") from ("a", "bc")."""
+    """Hash `parts` in order with BLAKE2b-64; separated, so ("ab", "c") is not ("a", "bc")."""
     joined = "\x1f".join(str(part) for part in parts)
     return hashlib.blake2b(joined.encode(), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""What the learning loop exchanges: feedback, drift, training requests and results, model releases."""
+"""What the learning loop exchanges: feedback, drift, training requests and results, releases."""
 
 from enum import StrEnum
 from typing import ClassVar, Literal

@@ -5,11 +5,12 @@
     ├── ConfigurationError       a setting is missing or wrong: mend it and run again
     ├── BrokerError              Kafka is unreachable, refuses us, or is not what was configured
     │   ├── TopicError           a topic is missing or exists with other settings
-    │   └── FencedError          this process no longer owns what it holds: exit, recovery does the rest
+    │   └── FencedError          this process no longer owns what it holds: exit, and recover
     ├── DecodeError              one message cannot be read: it goes to the dead letters
     └── LedgerError              lines do not balance
 
-Recoverable by trying again: BrokerError (not TopicError). All others need a person or a dead letter.
+Recoverable by trying again: BrokerError (not TopicError). The others need a person, or a dead
+letter.
 """
 
 

@@ -1,0 +1,81 @@
+"""Every metric of OpsPilot, each with one line on what it means.
+
+Labels come from closed sets (stage, topic, partition, reason, category): never free text.
+The first six names are those that the requirements ask for.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
+
+HTTP_REQUEST_DURATION = Histogram(
+    "http_request_duration_seconds",
+    "Time to answer one HTTP request.",
+    ["method", "route", "status"],
+    buckets=_SECONDS,
+)
+LLM_INFERENCE_LATENCY = Histogram(
+    "llm_inference_latency_seconds",
+    "Time of one call to a model backend, the baseline included.",
+    ["backend", "stage"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, *_SECONDS),
+)
+LLM_TOKENS_GENERATED = Counter(
+    "llm_tokens_generated", "Tokens that models generated.", ["backend", "stage"]
+)
+CLASSIFICATION_ACCURACY = Gauge(
+    "incident_classification_accuracy",
+    "Share of classifications that people confirmed, over the feedback window.",
+    ["model", "adapter"],
+)
+MODEL_DRIFT_SCORE = Gauge(
+    "model_drift_score",
+    "Drift of a model from 0 to 1, over the feedback window.",
+    ["model", "adapter"],
+)
+ACTIVE_INCIDENTS = Gauge("active_incidents_total", "Incidents that are open now.")
+
+LINES_IN = Counter("opspilot_lines_in", "Log records read from raw topics.")
+EVENTS = Counter("opspilot_events", "Log events counted in digests.")
+RAW_BYTES_IN = Counter("opspilot_raw_bytes_in", "Bytes of record values read from raw topics.")
+LINES_FLAGGED = Counter(
+    "opspilot_lines_flagged", "Lines that needed a correction: cut, future or no stamp.", ["flag"]
+)
+SHAPES_CACHED = Gauge("opspilot_shapes_cached", "Keys in the shape cache.")
+SHAPE_CACHE_HIT_RATIO = Gauge(
+    "opspilot_shape_cache_hit_ratio", "Share of lines whose shape was already known."
+)
+DIGESTS_OUT = Counter("opspilot_digests_out", "Digests published.")
+BATCH_SECONDS = Histogram(
+    "opspilot_batch_seconds", "Time to reduce and publish one round of batches.", buckets=_SECONDS
+)
+REBALANCES = Counter("opspilot_rebalances", "Times that held records were voided.", ["reason"])
+DIGESTS_APPLIED = Counter(
+    "opspilot_digests_applied", "Digests by what became of them.", ["outcome"]
+)
+WINDOWS_OPEN = Gauge("opspilot_windows_open", "Ten-second slots not yet judged.", ["partition"])
+WATERMARK_LAG = Gauge(
+    "opspilot_watermark_lag_seconds", "Append time less the watermark of event time.", ["partition"]
+)
+FINDINGS_OUT = Counter("opspilot_findings_out", "Findings published.", ["kind", "phase"])
+INCIDENT_REVISIONS = Counter("opspilot_incident_revisions", "Incident revisions published.")
+CLASSIFICATIONS_OUT = Counter(
+    "opspilot_classifications_out", "Classifications published.", ["category", "severity"]
+)
+ABSTENTIONS = Counter("opspilot_abstentions", "Classifications whose confidence was too low.")
+PLANS_OUT = Counter("opspilot_plans_out", "Plans published.", ["category"])
+COMMANDS_JUDGED = Counter(
+    "opspilot_commands_judged", "Commands in plans by the verdict of the policy.", ["verdict"]
+)
+DEAD_LETTERS = Counter(
+    "opspilot_dead_letters", "Messages sent to the dead letters.", ["stage", "reason"]
+)
+CONSUMER_LAG = Gauge(
+    "opspilot_consumer_lag_records", "Records not yet read.", ["stage", "topic", "partition"]
+)
+END_TO_END_DELAY = Histogram(
+    "opspilot_end_to_end_delay_seconds",
+    "From the append of the latest line behind a record to that record's publication.",
+    ["stage"],
+    buckets=_SECONDS,
+)

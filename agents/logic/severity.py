@@ -1,0 +1,93 @@
+"""Severity and priority from evidence: wording, kind of finding, counts, and how many are hit.
+
+Comes in: what the classifier says of each line, with weights, counts and kinds.
+Goes out: one distribution over severities, the severity taken from it, and a priority.
+Promise: never looked up from the category; the same evidence gives the same answer in any order.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from schemas.vocabulary import FindingKind, Priority, Severity
+
+_WORST_WEIGHT = 1.0
+"""How much more a bad line counts than a mild one: one panic among warnings is a panic."""
+_SHIFT_PER_TENFOLD = 0.25
+_COUNT_TENFOLDS = 3.0
+_KIND_SHIFTS: dict[FindingKind, float] = {
+    FindingKind.BURST: 0.2,
+    FindingKind.ERROR_RATIO: 0.3,
+    FindingKind.RARE_SEVERE: 0.3,
+    FindingKind.LATENCY: 0.1,
+}
+_SHIFT_PER_SERVICE = 0.4
+_SERVICES_COUNTED = 4
+_KIND_GRADES: dict[FindingKind, dict[Severity, float]] = {
+    # Nothing bad is worded when lines stop: what is known is only that they did.
+    FindingKind.SILENCE: {
+        Severity.CRITICAL: 0.15,
+        Severity.HIGH: 0.55,
+        Severity.MEDIUM: 0.25,
+        Severity.LOW: 0.05,
+    },
+    FindingKind.DROP: {
+        Severity.CRITICAL: 0.05,
+        Severity.HIGH: 0.35,
+        Severity.MEDIUM: 0.5,
+        Severity.LOW: 0.1,
+    },
+}
+_WIDE_SERVICES = 3
+_WIDE_LINES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One distinct piece of evidence: its share in the judgement and its grades from wording."""
+
+    weight: float
+    grades: Mapping[Severity, float]
+    count: int
+    kind: FindingKind | None
+
+
+def severity_distribution(evidence: Sequence[Graded], *, services: int) -> dict[Severity, float]:
+    """Return the probability of each severity; `services` is how many are hit, at least one."""
+    total = dict.fromkeys(Severity, 0.0)
+    for piece in evidence:
+        grades = _KIND_GRADES.get(piece.kind, piece.grades) if piece.kind else piece.grades
+        mean_rank = sum(severity.rank * share for severity, share in grades.items())
+        weight = piece.weight * math.exp(_WORST_WEIGHT * mean_rank)
+        for severity in Severity:
+            total[severity] += weight * grades[severity]
+    shift = _shift(evidence, services)
+    shifted = {
+        severity: share * math.exp(shift * severity.rank) for severity, share in total.items()
+    }
+    whole = sum(shifted.values())
+    return {severity: share / whole for severity, share in shifted.items()}
+
+
+def _shift(evidence: Sequence[Graded], services: int) -> float:
+    """Return how far counts, kinds and scope move the judgement, in log-odds per severity step."""
+    most = max(piece.count for piece in evidence)
+    tenfolds = min(math.log10(max(1, most)), _COUNT_TENFOLDS)
+    kinds = max(_KIND_SHIFTS.get(piece.kind, 0.0) if piece.kind else 0.0 for piece in evidence)
+    others = min(max(0, services - 1), _SERVICES_COUNTED)
+    return _SHIFT_PER_TENFOLD * tenfolds + kinds + _SHIFT_PER_SERVICE * others
+
+
+def severity_of(distribution: Mapping[Severity, float]) -> Severity:
+    """Return the most probable severity, the worse one where two are equal."""
+    return max(Severity, key=lambda severity: (distribution[severity], severity.rank))
+
+
+def priority_of(severity: Severity, *, services: int, count: int) -> Priority:
+    """Return how soon to act: the severity's own place, one higher where the scope is wide."""
+    places = list(Priority)
+    place = 3 - severity.rank
+    wide = services >= _WIDE_SERVICES or (
+        count >= _WIDE_LINES and severity in (Severity.HIGH, Severity.MEDIUM)
+    )
+    return places[max(0, place - 1)] if wide else places[place]

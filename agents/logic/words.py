@@ -1,0 +1,61 @@
+"""Splits a log line into the words that carry its meaning.
+
+Comes in: a raw, redacted or masked line. Goes out: lower-case words, camel case and snake case
+taken apart, variables dropped, a few numbers that matter turned into words of their own.
+Promise: a function of the text alone; a line and its masked shape give nearly the same words.
+"""
+
+import re
+
+MAX_CHARACTERS = 2_000
+"""What stands beyond is not read: a stack trace says what it has to say at its top."""
+
+_MASK = re.compile(r"<[A-Z*][A-Z0-9_*:-]*>")
+_VARIABLE = re.compile(
+    r"\b0x[0-9a-fA-F]+\b"
+    r"|\b(?=[0-9a-fA-F-]*[0-9])[0-9a-fA-F]{4,}(?:-[0-9a-fA-F]+)*\b"
+    r"|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"
+)
+_HTTP_STATUS = re.compile(
+    r"(?:HTTP/\d(?:\.\d)?\"?\s+|\bstatus(?:[ _-]?code)?[\"']?\s*[=:]?\s*|\bcode[=:]\s*|\" )"
+    r"([1-5])(\d\d)\b",
+    re.IGNORECASE,
+)
+_PERCENT = re.compile(r"\b(\d{1,3})(?:\.\d+)?\s?%")
+_DURATION = re.compile(
+    r"\b(\d+)(?:\.\d+)?\s?(ms|msec|milliseconds|secs?|seconds|s)\b", re.IGNORECASE
+)
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
+_APOSTROPHE = re.compile(r"(?<=[A-Za-z])['’](?=t\b)")
+_KEPT_STATUS = frozenset({"400", "401", "403", "404", "407", "408", "413", "429"})
+_CALENDAR = frozenset(
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "utc", "gmt", "cet", "cest", "est", "edt", "pst", "pdt"]
+)
+_LONG_DURATION_MS = 1_000
+_HIGH_PERCENT = 85
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a line in their order; never raises; at most MAX_CHARACTERS are read."""
+    head = text[:MAX_CHARACTERS]
+    numbers = _telling_numbers(head)
+    plain = _MASK.sub(" ", _APOSTROPHE.sub("", head))
+    plain = _VARIABLE.sub(" ", plain)
+    words = [word.lower() for word in _WORD.findall(plain) if len(word) > 1]
+    return [word for word in words if word not in _CALENDAR] + numbers
+
+
+def _telling_numbers(text: str) -> list[str]:
+    """Return words for the numbers that change a judgement: status, share, duration."""
+    found: list[str] = []
+    for first, rest in _HTTP_STATUS.findall(text):
+        found.append(f"http{first}xx")
+        if first + rest in _KEPT_STATUS:
+            found.append(f"http{first}{rest}")
+    if any(int(share) >= _HIGH_PERCENT for share in _PERCENT.findall(text)):
+        found.append("percenthigh")
+    for amount, unit in _DURATION.findall(text):
+        factor = 1 if unit.lower().startswith("m") else 1_000
+        long = int(amount[:9]) * factor >= _LONG_DURATION_MS
+        found.append("durationlong" if long else "durationshort")
+    return found

@@ -1,0 +1,1 @@
+"""Pure measures of what the judges and the templates are worth."""

@@ -200,7 +200,7 @@ MODELS = Topic(
 )
 DEAD_LETTERS = Topic(
     "dead-letters",
-    "source topic/partition/offset",
+    "as in the source",
     "What could not be processed: key and value untouched, all else in headers.",
     Width.ONE,
     Cleanup.DELETE,

@@ -1,8 +1,8 @@
 """What cannot be processed is kept: key and value untouched, all else in headers.
 
 Comes in: one message as it was read, and why it cannot be used. Goes out: the same bytes on the
-dead-letters topic. Promise: the source's topic, partition and offset are the key, so a message that
-is set aside twice is recognised as one.
+dead-letters topic. Promise: the source's topic, partition and offset stand in the headers, so a
+message that is set aside twice is recognised as one.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from schemas.envelope import Headers, iso_time
 from streams import metrics
 
 SOURCE = "opspilot-source-"
-REPLAYED_HEADER = "opspilot-replayed-from"
+REPLAYED_HEADER = "opspilot-replayed"
 MAX_MESSAGE_CHARS = 1_000
 
 
@@ -37,14 +37,12 @@ class DeadLetter:
 
     @property
     def place(self) -> str:
-        """Return `topic/partition/offset`, the key of the dead letter."""
+        """Return `topic/partition/offset`, by which people name the dead letter."""
         return f"{self.topic}/{self.partition}/{self.offset}"
 
     def to_headers(self) -> Headers:
-        """Return all that is known, with the source's own headers and key kept beside."""
+        """Return all that is known, with the source's own headers kept beside."""
         kept = [(f"{SOURCE}header-{name}", value) for name, value in self.headers]
-        if self.key is not None:
-            kept.append((f"{SOURCE}key", self.key))
         return [
             (f"{SOURCE}topic", self.topic.encode()),
             (f"{SOURCE}partition", str(self.partition).encode()),
@@ -60,6 +58,6 @@ class DeadLetter:
 async def send_dead_letter(producer: AIOKafkaProducer, topic: str, letter: DeadLetter) -> None:
     """Publish `letter` and wait until the broker has it; raises KafkaError if it does not."""
     await producer.send_and_wait(
-        topic, key=letter.place.encode(), value=letter.value, headers=letter.to_headers()
+        topic, key=letter.key, value=letter.value, headers=letter.to_headers()
     )
     metrics.DEAD_LETTERS.labels(letter.stage, letter.reason).inc()

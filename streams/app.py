@@ -1,0 +1,217 @@
+"""The only place that makes Faust apps, with the settings under which Faust loses nothing.
+
+Comes in: settings and a stage's name. Goes out: a Stage: an app whose agents take one event at a
+time per partition, acknowledged by hand after the work. Promise: a handler ends as done or as a
+dead letter; when neither can be written, the process ends and recovery does the rest.
+"""
+
+import asyncio
+import logging
+import os
+import traceback
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from typing import Annotated, Any, Union
+
+import faust
+from aiokafka.errors import KafkaError
+from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
+from faust.types import EventT
+from pydantic import Field, TypeAdapter, ValidationError
+
+from schemas.base import Record
+from schemas.topics import Topic
+from streams.clock import FreezeWatch, now_ms
+from streams.deadletters import DeadLetter
+from streams.errors import BrokerError, DecodeError
+from streams.kafka import (
+    client_options,
+    tls_context,
+    uses_sasl,
+    uses_tls,
+)
+from streams.outbox import Outbox
+from streams.settings import KafkaSettings, SaslMechanism, Settings
+from streams.state import Position, StateTable
+
+log = logging.getLogger(__name__)
+
+WATCH_INTERVAL_SECONDS = 0.25
+EXIT_UNRECOVERABLE = 70
+
+Handler = Callable[["Delivery"], Awaitable[None]]
+Reader = TypeAdapter[Record]
+
+
+class Delivery:
+    """One decoded record and where it came from."""
+
+    __slots__ = ("headers", "offset", "partition", "record")
+
+    def __init__(self, record: Record, event: EventT[Any]) -> None:
+        self.record = record
+        self.partition: int = event.message.partition
+        self.offset: int = event.message.offset
+        self.headers = dict(event.message.headers or {})
+
+    @property
+    def traceparent(self) -> str | None:
+        """Return the W3C trace context that came with the record."""
+        value = self.headers.get("traceparent")
+        return value.decode("ascii", "replace") if isinstance(value, bytes) else value
+
+
+class Stage:
+    """One Faust app, its outbox and its state."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self.watch = FreezeWatch(settings.kafka.session_timeout_ms // 2)
+        self.outbox = Outbox(settings, name, self.watch)
+        self.app = _make_app(name, settings)
+        self.last_done_ms = now_ms()
+        self.app.task(self._watch_loop)
+
+    def table(self, topic: Topic, position: Position) -> StateTable:
+        """Declare the stage's state, kept in `topic`."""
+        return StateTable(
+            self.app,
+            self.outbox,
+            self.settings.topics.name(topic),
+            self.settings.topics.partitions(topic),
+            position,
+        )
+
+    def consume(self, topic: Topic, types: Iterable[type[Record]], handler: Handler) -> None:
+        """Give each record of `topic` to `handler`, in order within its partition."""
+        reader = make_reader(types)
+        channel = self.app.topic(
+            self.settings.topics.name(topic),
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            partitions=self.settings.topics.partitions(topic),
+            allow_empty=True,
+        )
+
+        async def agent(stream: AsyncIterable[Any]) -> None:
+            manual = stream.noack()  # type: ignore[attr-defined]
+            async for event in manual.events():
+                await self._handle(event, reader, handler)
+                await manual.ack(event)
+
+        self.app.agent(
+            channel, name=f"{self.name}.{topic.short}", isolated_partitions=True, concurrency=1
+        )(agent)
+
+    async def _handle(self, event: EventT[Any], reader: Reader, handler: Handler) -> None:
+        try:
+            try:
+                record = decode(event.message.value, reader)
+                if record is not None:
+                    await handler(Delivery(record, event))
+            except DecodeError as error:
+                await self.outbox.set_aside(self._letter(event, error.reason, str(error)))
+            except (KafkaError, BrokerError):
+                raise
+            except Exception as error:
+                # A fault in pure logic must cost one message, never the stream.
+                log.exception("%s could not handle %s", self.name, event.message.offset)
+                last = traceback.extract_tb(error.__traceback__)[-1]
+                where = f"{last.name} line {last.lineno}: {type(error).__name__}: {error}"
+                await self.outbox.set_aside(self._letter(event, "handler-error", where))
+        except (KafkaError, BrokerError) as error:
+            log.critical("%s ends, it cannot publish: %s", self.name, error)
+            os._exit(EXIT_UNRECOVERABLE)
+        self.last_done_ms = now_ms()
+
+    def _letter(self, event: EventT[Any], reason: str, message: str) -> DeadLetter:
+        source = event.message
+        headers = source.headers or {}
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        return DeadLetter(
+            self.name,
+            source.topic,
+            source.partition,
+            source.offset,
+            reason,
+            message,
+            now_ms(),
+            source.key,
+            source.value,
+            tuple(pairs),
+        )
+
+    async def _watch_loop(self) -> None:
+        self.watch.tick()
+        while not self.app.should_stop:
+            await asyncio.sleep(WATCH_INTERVAL_SECONDS)
+            self.watch.tick()
+
+
+def make_reader(types: Iterable[type[Record]]) -> Reader:
+    """Build the validator of a topic's messages, told apart by their field `type`."""
+    kinds = tuple(types)
+    if len(kinds) == 1:
+        return TypeAdapter(kinds[0])
+    union: Any = Union[kinds]  # noqa: UP007 - the members are known only at run time
+    return TypeAdapter(Annotated[union, Field(discriminator="type")])
+
+
+def decode(value: bytes | None, reader: Reader) -> Record | None:
+    """Read one message; None is a tombstone; raises DecodeError naming field, value and fault."""
+    if value is None:
+        return None
+    try:
+        return reader.validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the message"
+        shown = repr(first.get("input"))[:80]
+        raise DecodeError("invalid-record", f"{field}={shown}: {first['msg']}") from None
+
+
+def _make_app(name: str, settings: Settings) -> faust.App:
+    topics = settings.topics
+    return faust.App(
+        f"{topics.prefix}{name}",
+        broker=[f"aiokafka://{address}" for address in settings.kafka.bootstrap.split(",")],
+        broker_credentials=_credentials(settings.kafka),
+        datadir=str(settings.worker.data_folder / f"faust-{name}"),
+        store="memory://",
+        processing_guarantee="at_least_once",
+        broker_commit_interval=1.0,
+        broker_session_timeout=settings.kafka.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.kafka.session_timeout_ms / 5000,
+        # Longer than the slowest handler with its retries: a slow stage must not be thrown out.
+        broker_rebalance_timeout=max(120.0, settings.kafka.session_timeout_ms / 500),
+        broker_max_poll_interval=86_400.0,
+        broker_request_timeout=max(90.0, settings.kafka.session_timeout_ms / 1000 * 3),
+        stream_buffer_maxsize=64,
+        stream_wait_empty=True,
+        stream_recovery_delay=0.0,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        web_enabled=False,
+        producer_acks=-1,
+        autodiscover=False,
+        table_standby_replicas=0,
+    )
+
+
+def _credentials(kafka: KafkaSettings) -> Credentials | None:
+    context = tls_context(kafka)
+    if not uses_sasl(kafka):
+        return SSLCredentials(context) if uses_tls(kafka) else None
+    if kafka.sasl_mechanism is SaslMechanism.OAUTHBEARER:
+        provider = client_options(kafka)["sasl_oauth_token_provider"]
+        return OAuthCredentials(oauth_cb=provider, ssl_context=context)
+    password = kafka.sasl_password
+    return SASLCredentials(
+        username=kafka.sasl_username,
+        password=password.get_secret_value() if password else None,
+        ssl_context=context,
+        mechanism=kafka.sasl_mechanism.value,
+    )

@@ -1,0 +1,216 @@
+"""Mask what varies in a line, token by token, with a bounded cache of tokens.
+
+Comes in: text in which every digit is `0`. Goes out: the same words with `<*>` in place of what
+varies by its type alone: numbers, hexadecimal, addresses, hosts with ports, paths, URLs,
+identifiers with digits, values of booleans, names behind `user`. Words without such a type stay:
+whether they vary is seen from many lines (`agents/logic/templates.py`).
+"""
+
+import re
+
+WILDCARD = "<*>"
+TOKEN_LIMIT = 96
+"""A line's tokens beyond this many are left out of its shape."""
+CONTENT_LIMIT = 2048
+"""Bytes of a line's content that make its shape."""
+
+_OPENERS = "([{<\"'`"
+_PEEL = re.compile(r"([(\[{<\"'`]*)(.*?)((?:\.{2,}|[)\]}>\"'`,;:.!?])*)", re.DOTALL)
+_TLD = "com|net|org|edu|gov|mil|io|dev|cloud|local|localdomain|internal|lan|corp|cn|jp|de|uk|fr|ru|br|tw|kr|nl|pl|eu"
+_WHOLE = re.compile(
+    r"(?:[-+~<>#@$]{0,2}0[0.,:/_%+*xX#-]*"  # numbers, dates, times, ratios
+    r"|0[xX][0-9a-fA-F]+"
+    r"|[0-9a-fA-F]{8,}"
+    r"|[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5,}"  # MAC and longer
+    r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+    r"|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){3,7}(?:%\w+)?"  # IPv6
+    r"|[A-Za-z]:\\.*|\\\\?[^\\]+\\.*"  # Windows paths
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # mail
+    rf"|(?:[a-z0-9_-]+\.)+(?:{_TLD})"
+    r")"
+)
+_SIZE_OR_RATE = re.compile(r"[-+]?[0.,]*0[0.,]*(?:[KMGTP]i?B?|[kKMGT]?[bB]|[kMG]?Hz|%)(?:/s)?")
+_DURATION = re.compile(
+    r"[-+]?[0.,]*0[0.,]*(ns|us|\xc2\xb5s|\xb5s|ms|s|sec|secs|m|min|mins|h|hr|hrs|d)"
+)
+_GO_DURATION = re.compile(r"(?:0[0.]*(?:h|m|s|ms|us|ns|\xc2\xb5s)){2,}")
+_HOST_PORT = re.compile(r"(?:[\w-]+(?:\.[\w-]+)*)?[.\w-]*:0{2,5}")
+_FILE_LINE = re.compile(r"[\w$./-]+\.[A-Za-z]{1,5}:0+")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://).*", re.DOTALL)
+_PATH = re.compile(r"/[^\s/]+/.*|~/.*|\.{1,2}/.*", re.DOTALL)
+_RUN = re.compile(r"(?<![\w$])-?[\w$~+%.-]*0[\w$~+%.-]*")
+_RUN_HEAD = re.compile(r"[^0]*")
+_BOOLEAN = frozenset({"true", "false", "null", "nil", "none", "undefined", "nan", "yes", "no"})
+_KEY = re.compile(r"[A-Za-z_@][\w.\-@/]*$")
+_SIZE_UNITS = frozenset(["B", "KB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "kB", "bps", "Kbps", "Mbps", "Gbps"])
+_WORD_TAIL = re.compile(r"[.,;:)\]]*$")
+_PREPOSITIONS = frozenset({"from", "by", "at", "on", "with", "via"})
+_BEFORE_USER = frozenset({"for", "invalid", "illegal", "unknown"})
+
+
+def mask_token(token: str) -> str:
+    """Return one token (no spaces in it) with what varies by type replaced by `<*>`."""
+    if token.isalpha() and not (len(token) > 7 and _WHOLE.fullmatch(token)):
+        return token
+    peeled = _PEEL.fullmatch(token)
+    if peeled is None:
+        return token
+    head, core, tail = peeled.groups()
+    if not core:
+        return token
+    return head + _mask_core(core) + tail
+
+
+def _mask_core(core: str) -> str:
+    """Mask a token that has lost its brackets and punctuation."""
+    if _WHOLE.fullmatch(core):
+        return _keep_port(core)
+    if _SIZE_OR_RATE.fullmatch(core):
+        return WILDCARD
+    duration = _DURATION.fullmatch(core)
+    if duration is not None:
+        return WILDCARD + duration.group(1)
+    if _GO_DURATION.fullmatch(core):
+        return WILDCARD
+    url = _URL.fullmatch(core)
+    if url is not None:
+        return url.group(1) + WILDCARD
+    if core[0] in "/~." and _PATH.fullmatch(core):
+        return WILDCARD
+    key, equals, value = core.partition("=")
+    if equals and _KEY.fullmatch(key):
+        return f"{_mask_runs(key)}={_mask_value(value)}"
+    if "0" not in core:
+        return core
+    if _FILE_LINE.fullmatch(core):
+        return core.rpartition(":")[0] + ":" + WILDCARD
+    if _HOST_PORT.fullmatch(core):
+        return f"{WILDCARD}:{WILDCARD}"
+    if core.count("/") > 1 and core[0] != "<" and "=" not in core and ":" not in core:
+        return WILDCARD
+    return _mask_runs(core)
+
+
+def _keep_port(core: str) -> str:
+    """Write an address with a port as two values, and all other typed tokens as one."""
+    address, colon, port = core.rpartition(":")
+    if colon and address.count(".") == 3 and port.strip("0") == "":
+        return f"{WILDCARD}:{WILDCARD}"
+    return WILDCARD
+
+
+def _mask_value(value: str) -> str:
+    """Mask the right side of `key=value`."""
+    if not value:
+        return value
+    if value.lower().strip(",;)]}\"'") in _BOOLEAN:
+        bare = value.strip(",;)]}\"'")
+        return value.replace(bare, WILDCARD)
+    return mask_token(value)
+
+
+def _mask_runs(core: str) -> str:
+    """Mask each run of word characters that holds a digit; separators between runs stay."""
+    if "0" not in core:
+        return core
+    masked = _RUN.sub(_mask_run, core)
+    return masked
+
+
+def _mask_run(found: re.Match[str]) -> str:
+    run = found.group()
+    tail = ""
+    while run and run[-1] in ".":
+        run, tail = run[:-1], tail + "."
+    if _WHOLE.fullmatch(run) or _SIZE_OR_RATE.fullmatch(run):
+        return WILDCARD + tail
+    duration = _DURATION.fullmatch(run)
+    if duration is not None:
+        return WILDCARD + duration.group(1) + tail
+    head = _RUN_HEAD.match(run)
+    prefix = head.group() if head is not None else ""
+    if prefix and len(run) > 5 and re.fullmatch(r"[0-9a-fA-F]+", run):
+        return WILDCARD + tail
+    if prefix[:-1].endswith(("_", "-", ".")) or prefix == "-":
+        prefix = prefix.rstrip("-")
+    return prefix + WILDCARD + tail
+
+
+class Masker:
+    """Masks the content of lines; remembers up to `token_capacity` tokens, twice over."""
+
+    def __init__(self, token_capacity: int = 50_000) -> None:
+        self._capacity = token_capacity
+        self._tokens: dict[str, str] = {}
+        self._older: dict[str, str] = {}
+
+    @property
+    def cached_tokens(self) -> int:
+        """How many tokens are remembered."""
+        return len(self._tokens) + len(self._older)
+
+    def mask(self, content: str) -> str:
+        """Return `content` with its values masked and its white space made single."""
+        tokens = content[:CONTENT_LIMIT].split()
+        if len(tokens) > TOKEN_LIMIT:
+            del tokens[TOKEN_LIMIT:]
+        known = self._tokens
+        try:
+            masked = [known[token] for token in tokens]
+        except KeyError:
+            masked = [self._token(token) for token in tokens]
+        return join_masked(masked)
+
+    def _token(self, token: str) -> str:
+        masked = self._tokens.get(token)
+        if masked is None:
+            masked = self._older.get(token)
+            if masked is None:
+                masked = mask_token(token)
+            if len(token) <= 256:
+                self._remember(token, masked)
+        return masked
+
+    def _remember(self, token: str, masked: str) -> None:
+        if len(self._tokens) >= self._capacity:
+            self._older, self._tokens = self._tokens, {}
+        self._tokens[token] = masked
+
+
+def join_masked(masked: list[str]) -> str:
+    """Join masked tokens; runs of values become one, sizes lose their unit, users their name.
+
+    Every rule here is about neighbours, so it is a function of the masked tokens alone.
+    """
+    text = " ".join(masked)
+    if "user " in text or "User " in text:
+        text = " ".join(_hide_users(masked))
+    if "<*> " in text:
+        text = _JOINED.sub(_join_values, text)
+    return text
+
+
+_JOINED = re.compile(
+    r"<\*>(?: (?P<unit>[KMGTPk]i?[bB]ps|[KMGTPk]i?B|B)(?=[\s,;)\]]|$)|(?P<more>(?:,? <\*>(?![^\s,;)\]]))+))"
+)
+
+
+def _join_values(found: re.Match[str]) -> str:
+    return WILDCARD
+
+
+def _hide_users(masked: list[str]) -> list[str]:
+    """Replace the word behind `user` where a name must stand: `for user X`, `user X from`."""
+    hidden = list(masked)
+    last = len(masked) - 1
+    for index, token in enumerate(masked):
+        if index == last or token not in ("user", "User"):
+            continue
+        before = masked[index - 1].lower() if index else ""
+        after = masked[index + 2] if index + 2 <= last else ""
+        if before in _BEFORE_USER or after in _PREPOSITIONS:
+            name = masked[index + 1]
+            bare = _WORD_TAIL.sub("", name)
+            if bare and bare not in ("user", "name"):
+                hidden[index + 1] = WILDCARD + name[len(bare) :]
+    return hidden

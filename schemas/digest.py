@@ -77,6 +77,8 @@ class LogDigest(Record):
     """The latest event time of the raw partition, in all its services, up to `to_offset`."""
     appended_ms: EpochMs
     """The latest append time of the batch: what end-to-end delay is measured from."""
+    disorder_ms: Count = 0
+    """How far its lines lagged behind the partition's clock: a slow shipper's own delay."""
     shaper: str
     settings_hash: str
 

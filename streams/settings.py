@@ -143,7 +143,7 @@ class IngestSettings(Section):
 class AnalyzeSettings(Section):
     """How digests are windowed and judged."""
 
-    allowed_lateness_ms: Positive = 4_000
+    allowed_lateness_ms: Positive = 5_000
     max_open_slots: Positive = 4_096
     max_shapes: Positive = 1_000
     clear_after_ms: Positive = 300_000

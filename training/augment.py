@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 
 from schemas.vocabulary import Level, Severity
+from streams.shape.shaper import ShapeInfo
 from training.corpus import Event
 
 _WORDS: dict[Severity | None, tuple[tuple[Level, int], ...]] = {
@@ -51,14 +52,17 @@ class View:
     service: str
 
 
-def views_of(event: Event, level: Level | None) -> list[View]:
-    """Return the event bare, with its service, and under a header; `level` is what the line says.
+def views_of(event: Event, shape: ShapeInfo) -> list[View]:
+    """Return the event bare, as its shape with its service, and under a header.
 
     The header of the third view states a level that is usual, not certain, for the severity.
     """
     chance = random.Random(hashlib.sha256(event.line.encode()).digest())
-    views = [View(event.line, level, ""), View(event.line, level, event.product)]
-    if level is None:
+    views = [
+        View(event.line, shape.level, ""),
+        View(shape.text, shape.level, event.product),
+    ]
+    if shape.level is None:
         header, stated = _header(event.severity, chance)
         views.append(View(header + event.line, stated, chance.choice(("", event.product))))
     return views

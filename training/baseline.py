@@ -22,8 +22,8 @@ from sklearn.model_selection import GroupKFold
 
 from agents.logic.classifier import FORMAT
 from agents.logic.features import BLOCKS, Features, features_of
-from agents.logic.line_level import line_level
 from schemas.vocabulary import Category, Severity
+from streams.shape.shaper import Shaper
 from training.augment import views_of
 from training.corpus import Event, digest_of, load_events
 from training.evaluation.classification import Said, Truth, report
@@ -62,9 +62,10 @@ class Fit:
 
 def samples_of(events: Sequence[Event]) -> list[Sample]:
     """Return the training samples of all events, in their order."""
+    shaper = Shaper()
     samples = []
     for event in events:
-        views = views_of(event, line_level(event.line))
+        views = views_of(event, shaper.line(event.line.encode()))
         samples += [
             Sample(event, features_of(view.text, view.level, view.service), 1 / len(views))
             for view in views

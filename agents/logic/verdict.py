@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.logic.classifier import Classifier, TextScore
-from agents.logic.line_level import line_level
 from agents.logic.severity import Graded, priority_of, severity_distribution, severity_of
 from agents.logic.summary import summarise
 from agents.logic.words import words_of
 from schemas.vocabulary import Category, FindingKind, Level, Priority, Severity
+from streams.shape.shaper import Shaper
 
 ABSTAIN_BELOW = 0.4
 """A verdict less sure than this is one of two guesses: a person should read it."""
@@ -127,7 +127,7 @@ def _distinct(evidence: Sequence[Evidence]) -> list[Evidence]:
 
 
 def _piece(service: str, item: Evidence, classifier: Classifier) -> _Piece:
-    level = item.level if item.level is not None else line_level(item.text)
+    level = item.level if item.level is not None else Shaper().line(item.text.encode()).level
     score = classifier.score(item.text, level, service)
     repeats = 1 + math.log2(min(item.count, 2**_REPEATS_CAP)) / _REPEATS_CAP
     return _Piece(item, score, max(score.problem**2, _FLOOR) * repeats)

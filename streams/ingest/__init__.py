@@ -1,0 +1,1 @@
+"""From raw records to digests: envelopes, event time, multi-line events, redaction, reduction."""

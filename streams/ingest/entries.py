@@ -1,0 +1,71 @@
+"""The log entries of one batch, as columns: what every later step works on.
+
+A record gives one entry, or several (OTLP). Columns are numpy arrays or lists of equal length, in
+the order of records; words that repeat stand once in a list and as codes in the column.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.vocabulary import Level
+from streams.ingest.batch import DeadRecord
+
+Word = TypeVar("Word", bound=Hashable)
+Ints = NDArray[np.int64]
+LEVELS: tuple[Level, ...] = tuple(Level)
+LEVEL_CODE: dict[Level, int] = {level: code for code, level in enumerate(LEVELS)}
+NO_LEVEL = len(LEVELS)
+UNKNOWN_MS = -1
+
+
+class Codes(dict[Word, int], Generic[Word]):
+    """Numbers words in the order in which they are asked for; `words[code]` is the word.
+
+    `__getitem__` stays the dictionary's own, so that `map(codes.__getitem__, column)` runs in C.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[Word] = []
+
+    def __missing__(self, word: Word) -> int:
+        code = self[word] = len(self.words)
+        self.words.append(word)
+        return code
+
+    def column(self, words: list[Word]) -> Ints:
+        """Return the code of each word."""
+        return np.fromiter(map(self.__getitem__, words), np.int64, len(words))
+
+
+@dataclass(slots=True)
+class Entries:
+    """Columns over the entries of one batch."""
+
+    texts: list[str]
+    times_ms: Ints
+    """The record's own time; UNKNOWN_MS where it says none."""
+    records: Ints
+    """Which record of the batch an entry comes from, ascending."""
+    services: Ints
+    service_names: list[str]
+    instances: Ints
+    """-1 where none is known."""
+    instance_names: list[str]
+    levels: Ints
+    """The level that the record states, as an index of LEVELS; NO_LEVEL where it states none."""
+    streams: Ints
+    """Which entries come from one writer: only within it does one line continue another."""
+    pieces: dict[int, int] = field(default_factory=dict)
+    """Entries whose text was joined to an earlier entry's (CRI and Docker partial lines)."""
+    dead: list[DeadRecord] = field(default_factory=list)
+    control: int = 0
+    replayed: int = 0
+    ended: bool = False
+
+    def __len__(self) -> int:
+        return len(self.texts)

@@ -56,5 +56,8 @@ class Finding(Record):
     ties: tuple[ShortText, ...] = ()
     """What may tie it to other services: `host:`, `peer:`, `trace:` and a redacted value."""
     sources: tuple[RawRange, ...] = ()
+    reported_by: ShortText | None = None
+    description: LongText | None = None
+    """A person's own words, where a person reported it."""
     appended_ms: EpochMs = 0
     """Latest append time of the lines behind it, for measuring delay."""

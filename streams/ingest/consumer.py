@@ -259,7 +259,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, worker: IngestWorker) -> None:
         self._worker = worker
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         """Void what is held; with eager rebalancing all partitions go at once."""
         await self._worker.on_revoked()
 

@@ -80,9 +80,9 @@ class PartitionState:
     ) -> PartitionProgress:
         """Say how far event time is.
 
-        A partition that is caught up and idle goes on at the pace of the clock, keeping the distance
-        that its last line had between event time and append time: windows close when nothing comes,
-        and a replay of old lines does not leap to the present when it pauses.
+        A partition that is caught up and idle goes on at the pace of the clock, and keeps the
+        distance that its last line had between event time and append time: windows close when
+        nothing comes, and a replay of old lines does not leap to the present when it pauses.
         """
         caught_up = self.position >= end_offset
         clock_ms = self.clock_ms

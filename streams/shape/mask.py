@@ -14,19 +14,28 @@ TOKEN_LIMIT = 96
 CONTENT_LIMIT = 2048
 """Bytes of a line's content that make its shape."""
 
-_OPENERS = "([{<\"'`"
+_EMPTY = {"()": "(<*>)", "[]": "[<*>]", "{}": "{<*>}", '""': '"<*>"', "''": "'<*>'"}
 _PEEL = re.compile(r"([(\[{<\"'`]*)(.*?)((?:\.{2,}|[)\]}>\"'`,;:.!?])*)", re.DOTALL)
-_TLD = "com|net|org|edu|gov|mil|io|dev|cloud|local|localdomain|internal|lan|corp|cn|jp|de|uk|fr|ru|br|tw|kr|nl|pl|eu"
+_TLD = (
+    "com|net|org|edu|gov|mil|int|info|biz|dev|cloud|local|localdomain|localhost|internal|lan|corp"
+)
+_COUNTRY = (
+    "ae|ar|at|au|be|bg|br|ca|ch|cl|cn|co|cz|de|dk|ee|es|eu|fi|fr|gr|hk|hr|hu|ie|il|io|ir|it|jp"
+    "|kr|kz|lt|lu|lv|mx|my|nl|no|nz|pe|ph|pk|pl|pt|ro|ru|sa|se|sg|si|sk|th|tr|tv|tw|ua|uk|us|ve"
+    "|vn|za"
+)
 _WHOLE = re.compile(
     r"(?:[-+~<>#@$]{0,2}0[0.,:/_%+*xX#-]*"  # numbers, dates, times, ratios
-    r"|0[xX][0-9a-fA-F]+"
+    r"|[@#]?0[xX][0-9a-fA-F]+"
     r"|[0-9a-fA-F]{8,}"
     r"|[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5,}"  # MAC and longer
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
     r"|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){3,7}(?:%\w+)?"  # IPv6
     r"|[A-Za-z]:\\.*|\\\\?[^\\]+\\.*"  # Windows paths
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # mail
-    rf"|(?:[a-z0-9_-]+\.)+(?:{_TLD})"
+    rf"|(?:[A-Za-z0-9_-]+\.)+(?:{_TLD})\.?(?::0+)?"  # hosts
+    rf"|(?:[A-Za-z0-9_-]+\.){{2,}}(?:{_COUNTRY})\.?(?::0+)?"
+    rf"|[a-z0-9-]+\.(?:{_COUNTRY}):0+"
     r")"
 )
 _SIZE_OR_RATE = re.compile(r"[-+]?[0.,]*0[0.,]*(?:[KMGTP]i?B?|[kKMGT]?[bB]|[kMG]?Hz|%)(?:/s)?")
@@ -34,15 +43,21 @@ _DURATION = re.compile(
     r"[-+]?[0.,]*0[0.,]*(ns|us|\xc2\xb5s|\xb5s|ms|s|sec|secs|m|min|mins|h|hr|hrs|d)"
 )
 _GO_DURATION = re.compile(r"(?:0[0.]*(?:h|m|s|ms|us|ns|\xc2\xb5s)){2,}")
-_HOST_PORT = re.compile(r"(?:[\w-]+(?:\.[\w-]+)*)?[.\w-]*:0{2,5}")
-_FILE_LINE = re.compile(r"[\w$./-]+\.[A-Za-z]{1,5}:0+")
+_FILE_LINE = re.compile(
+    r"[\w$./-]+\.(?:java|py|go|cc?|cpp|cxx|hh?|hpp|rs|rb|jsx?|tsx?|php|scala|kt|cs|p[lm]|sh|erl?|exs?"
+    r"|clj|lua|swift|mm?|xml|conf|cfg|ya?ml|json|sql|vb):0+(?::0+)?"
+)
+_HOST_PORT = re.compile(
+    r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*:0+|[A-Za-z][A-Za-z0]*-[\w-]+:0+|localhost:0+"
+)
+_PACKAGE = re.compile(r"(?:org|com|net|io|java|javax|sun|scala|akka|kafka)\.")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://).*", re.DOTALL)
 _PATH = re.compile(r"/[^\s/]+/.*|~/.*|\.{1,2}/.*", re.DOTALL)
 _RUN = re.compile(r"(?<![\w$])-?[\w$~+%.-]*0[\w$~+%.-]*")
+_NAMED = re.compile(r"([A-Za-z_]+)0{1,2}([A-Za-z_]{2,})")
 _RUN_HEAD = re.compile(r"[^0]*")
 _BOOLEAN = frozenset({"true", "false", "null", "nil", "none", "undefined", "nan", "yes", "no"})
 _KEY = re.compile(r"[A-Za-z_@][\w.\-@/]*$")
-_SIZE_UNITS = frozenset(["B", "KB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "kB", "bps", "Kbps", "Mbps", "Gbps"])
 _WORD_TAIL = re.compile(r"[.,;:)\]]*$")
 _PREPOSITIONS = frozenset({"from", "by", "at", "on", "with", "via"})
 _BEFORE_USER = frozenset({"for", "invalid", "illegal", "unknown"})
@@ -57,7 +72,9 @@ def mask_token(token: str) -> str:
         return token
     head, core, tail = peeled.groups()
     if not core:
-        return token
+        return _EMPTY.get(token, token)
+    if head.endswith("<") and core[0] == "0":
+        head = head[:-1]
     return head + _mask_core(core) + tail
 
 
@@ -69,7 +86,7 @@ def _mask_core(core: str) -> str:
         return WILDCARD
     duration = _DURATION.fullmatch(core)
     if duration is not None:
-        return WILDCARD + duration.group(1)
+        return WILDCARD
     if _GO_DURATION.fullmatch(core):
         return WILDCARD
     url = _URL.fullmatch(core)
@@ -83,8 +100,8 @@ def _mask_core(core: str) -> str:
     if "0" not in core:
         return core
     if _FILE_LINE.fullmatch(core):
-        return core.rpartition(":")[0] + ":" + WILDCARD
-    if _HOST_PORT.fullmatch(core):
+        return _mask_runs(core.rpartition(":")[0]) + ":" + WILDCARD
+    if _HOST_PORT.fullmatch(core) and not _PACKAGE.match(core):
         return f"{WILDCARD}:{WILDCARD}"
     if core.count("/") > 1 and core[0] != "<" and "=" not in core and ":" not in core:
         return WILDCARD
@@ -94,7 +111,9 @@ def _mask_core(core: str) -> str:
 def _keep_port(core: str) -> str:
     """Write an address with a port as two values, and all other typed tokens as one."""
     address, colon, port = core.rpartition(":")
-    if colon and address.count(".") == 3 and port.strip("0") == "":
+    if colon and port and not port.strip("0") and (address.count(".") == 3 or "0" not in address):
+        return f"{WILDCARD}:{WILDCARD}"
+    if colon and port and not port.strip("0") and any(map(str.isalpha, address)) and "." in address:
         return f"{WILDCARD}:{WILDCARD}"
     return WILDCARD
 
@@ -113,8 +132,7 @@ def _mask_runs(core: str) -> str:
     """Mask each run of word characters that holds a digit; separators between runs stay."""
     if "0" not in core:
         return core
-    masked = _RUN.sub(_mask_run, core)
-    return masked
+    return _RUN.sub(_mask_run, core)
 
 
 def _mask_run(found: re.Match[str]) -> str:
@@ -126,7 +144,10 @@ def _mask_run(found: re.Match[str]) -> str:
         return WILDCARD + tail
     duration = _DURATION.fullmatch(run)
     if duration is not None:
-        return WILDCARD + duration.group(1) + tail
+        return WILDCARD + tail
+    named = _NAMED.fullmatch(run)
+    if named is not None:
+        return f"{named.group(1)}{WILDCARD}{named.group(2)}{tail}"
     head = _RUN_HEAD.match(run)
     prefix = head.group() if head is not None else ""
     if prefix and len(run) > 5 and re.fullmatch(r"[0-9a-fA-F]+", run):
@@ -151,7 +172,9 @@ class Masker:
 
     def mask(self, content: str) -> str:
         """Return `content` with its values masked and its white space made single."""
-        tokens = content[:CONTENT_LIMIT].split()
+        if len(content) > CONTENT_LIMIT:
+            content = content[:CONTENT_LIMIT].rpartition(" ")[0] or content[:CONTENT_LIMIT]
+        tokens = content.split()
         if len(tokens) > TOKEN_LIMIT:
             del tokens[TOKEN_LIMIT:]
         known = self._tokens
@@ -185,18 +208,22 @@ def join_masked(masked: list[str]) -> str:
     text = " ".join(masked)
     if "user " in text or "User " in text:
         text = " ".join(_hide_users(masked))
-    if "<*> " in text:
-        text = _JOINED.sub(_join_values, text)
+    if WILDCARD in text:
+        text = _DATE.sub(WILDCARD, text)
+        text = _REPEATED.sub(r"\1", text)
+        text = _UNIT.sub(WILDCARD, text)
+        text = _RESTATED.sub(r"\1", text)
     return text
 
 
-_JOINED = re.compile(
-    r"<\*>(?: (?P<unit>[KMGTPk]i?[bB]ps|[KMGTPk]i?B|B)(?=[\s,;)\]]|$)|(?P<more>(?:,? <\*>(?![^\s,;)\]]))+))"
+_DATE = re.compile(
+    r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
+    r"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* <\*>"
+    r"|<\*> (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b)(?:,? <\*>(?![^\s,;)\]]))*"
 )
-
-
-def _join_values(found: re.Match[str]) -> str:
-    return WILDCARD
+_REPEATED = re.compile(r"(?<!\S)([^\s<]*<\*>)(?:,? \1(?![^\s,;)\]]))+")
+_UNIT = re.compile(r"<\*> (?:[KMGTPk]?i?[bB](?:ps|/s)?|secs?|s)(?=[\s,;)\]]|$)")
+_RESTATED = re.compile(r"(<\*> bytes) \(<\*>\)")
 
 
 def _hide_users(masked: list[str]) -> list[str]:
@@ -211,6 +238,6 @@ def _hide_users(masked: list[str]) -> list[str]:
         if before in _BEFORE_USER or after in _PREPOSITIONS:
             name = masked[index + 1]
             bare = _WORD_TAIL.sub("", name)
-            if bare and bare not in ("user", "name"):
+            if bare and bare != "name":
                 hidden[index + 1] = WILDCARD + name[len(bare) :]
     return hidden

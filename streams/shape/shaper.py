@@ -11,7 +11,7 @@ from typing import NamedTuple
 from schemas.vocabulary import Level
 from streams.shape.header import read_header
 from streams.shape.levels import LEVEL_WORDS
-from streams.shape.mask import CONTENT_LIMIT, WILDCARD, Masker
+from streams.shape.mask import WILDCARD, Masker
 from streams.shape.measures import (
     DurationSpan,
     continues,
@@ -109,7 +109,7 @@ class Shaper:
         text = key[:_KEY_LIMIT].decode("latin-1")
         header = read_header(text)
         level, stamp = header.level, header.stamp
-        content = text[header.content_start : header.content_start + CONTENT_LIMIT]
+        content = text[header.content_start :]
         fields = read_structured(text, header.content_start)
         if fields is not None:
             level, stamp = level or fields.level, stamp or fields.stamp

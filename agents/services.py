@@ -1,7 +1,7 @@
 """What people say of their services, as the stages see it: a reader of the `services` topic.
 
-Comes in: the compacted topic. Goes out: the latest ServiceInfo per service. Promise: read to the end
-before the first answer, then refreshed as records come; no consumer group, so every process sees all.
+Comes in: the compacted topic. Goes out: the latest ServiceInfo per service. Promise: read to the
+end before the first answer, then refreshed; no consumer group, so every process sees all.
 """
 
 import asyncio

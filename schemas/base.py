@@ -31,6 +31,15 @@ class Part(BaseModel):
         use_enum_values=False,
     )
 
+    def to_bytes(self) -> bytes:
+        """Return it as JSON in UTF-8, with camelCase names and without empty optionals."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Self:
+        """Read it from JSON; raises pydantic.ValidationError naming each field at fault."""
+        return cls.model_validate_json(value)
+
 
 class Record(Part):
     """A message of a topic; subclasses add `type: Literal["..."]`, the wire's discriminator."""
@@ -46,12 +55,3 @@ class Record(Part):
             msg = f"schemaVersion is {version}; this reader understands {SCHEMA_VERSION}"
             raise ValueError(msg)
         return version
-
-    def to_bytes(self) -> bytes:
-        """Return the record as JSON in UTF-8, with camelCase names and without empty optionals."""
-        return self.model_dump_json(exclude_none=True).encode()
-
-    @classmethod
-    def from_bytes(cls, value: bytes) -> Self:
-        """Read a record from JSON; raises pydantic.ValidationError naming each field at fault."""
-        return cls.model_validate_json(value)

@@ -26,6 +26,7 @@ _COUNTRY = (
 )
 _WHOLE = re.compile(
     r"(?:[-+~<>#@$]{0,2}0[0.,:/_%+*xX#-]*"  # numbers, dates, times, ratios
+    r"|0+[/-](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[/-]0+(?::[0:.]+)?"
     r"|[@#]?0[xX][0-9a-fA-F]+"
     r"|[0-9a-fA-F]{8,}"
     r"|[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5,}"  # MAC and longer
@@ -53,6 +54,7 @@ _HOST_PORT = re.compile(
 _PACKAGE = re.compile(r"(?:org|com|net|io|java|javax|sun|scala|akka|kafka)\.")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://).*", re.DOTALL)
 _PATH = re.compile(r"/[^\s/]+/.*|~/.*|\.{1,2}/.*", re.DOTALL)
+_INNER_PATH = re.compile(r"(?<=[(\[{\"'=:,])/[^\s/()\[\]{}\"',]+/[^\s()\[\]{}\"',]*")
 _RUN = re.compile(r"(?<![\w$])-?[\w$~+%.-]*0[\w$~+%.-]*")
 _NAMED = re.compile(r"([A-Za-z_]+)0{1,2}([A-Za-z_]{2,})")
 _RUN_HEAD = re.compile(r"[^0]*")
@@ -97,6 +99,8 @@ def _mask_core(core: str) -> str:
     key, equals, value = core.partition("=")
     if equals and _KEY.fullmatch(key):
         return f"{_mask_runs(key)}={_mask_value(value)}"
+    if "/" in core and core[0] != "/":
+        core = _INNER_PATH.sub(WILDCARD, core)
     if "0" not in core:
         return core
     if _FILE_LINE.fullmatch(core):
@@ -157,6 +161,17 @@ def _mask_run(found: re.Match[str]) -> str:
     return prefix + WILDCARD + tail
 
 
+_QUOTED_FIELD = re.compile(r'\b([\w.-]+)="((?:[^"\\]|\\.)*)"')
+_TELLING = frozenset({"msg", "message", "err", "error", "reason", "event", "cause", "exception"})
+
+
+def _hide_quoted(found: re.Match[str]) -> str:
+    """Hide the quoted value of a field, spaces and all, unless the field is what the line says."""
+    if found.group(1).lower() in _TELLING:
+        return found.group()
+    return f'{found.group(1)}="0"'
+
+
 class Masker:
     """Masks the content of lines; remembers up to `token_capacity` tokens, twice over."""
 
@@ -172,6 +187,8 @@ class Masker:
 
     def mask(self, content: str) -> str:
         """Return `content` with its values masked and its white space made single."""
+        if '="' in content:
+            content = _QUOTED_FIELD.sub(_hide_quoted, content)
         if len(content) > CONTENT_LIMIT:
             content = content[:CONTENT_LIMIT].rpartition(" ")[0] or content[:CONTENT_LIMIT]
         tokens = content.split()
@@ -208,6 +225,8 @@ def join_masked(masked: list[str]) -> str:
     text = " ".join(masked)
     if "user " in text or "User " in text:
         text = " ".join(_hide_users(masked))
+    if " /" in text:
+        text = _REQUEST.sub(r"\1 " + WILDCARD, text)
     if WILDCARD in text:
         text = _DATE.sub(WILDCARD, text)
         text = _REPEATED.sub(r"\1", text)
@@ -216,6 +235,7 @@ def join_masked(masked: list[str]) -> str:
     return text
 
 
+_REQUEST = re.compile(r"\b(GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS) /[^\s\"']*")
 _DATE = re.compile(
     r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
     r"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* <\*>"

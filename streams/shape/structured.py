@@ -32,10 +32,39 @@ _MESSAGE = (
     "@mt",
 )
 _LEVEL = frozenset(
-    ["level", "lvl", "severity", "loglevel", "log_level", "log.level", "levelname", "@level", "@l", "severitytext", "severity_text", "error_severity", "priority"]
+    [
+        "level",
+        "lvl",
+        "severity",
+        "loglevel",
+        "log_level",
+        "log.level",
+        "levelname",
+        "@level",
+        "@l",
+        "severitytext",
+        "severity_text",
+        "error_severity",
+        "priority",
+    ]
 )
 _STAMP = frozenset(
-    ["time", "ts", "t", "timestamp", "@timestamp", "datetime", "date", "@t", "eventtime", "log_time", "asctime", "timestamp_utc", "timemillis", "instant"]
+    [
+        "time",
+        "ts",
+        "t",
+        "timestamp",
+        "@timestamp",
+        "datetime",
+        "date",
+        "@t",
+        "eventtime",
+        "log_time",
+        "asctime",
+        "timestamp_utc",
+        "timemillis",
+        "instant",
+    ]
 )
 _TELLING = re.compile(
     r"(?:.*[._])?(?:err|error|exception|reason|event|action|type|outcome|result|status|state|code"

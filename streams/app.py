@@ -66,11 +66,38 @@ class Stage:
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
         self.settings = settings
+        self._sources: set[str] = set()
         self.watch = FreezeWatch(settings.kafka.session_timeout_ms // 2)
         self.outbox = Outbox(settings, name, self.watch)
         self.app = _make_app(name, settings)
         self.last_done_ms = now_ms()
+        self.done: dict[tuple[str, int], int] = {}
+        """The next offset to work on, per source partition that was worked on here."""
+        self._rebalanced = False
+        self.app.on_rebalance_complete.connect(self._on_rebalance_complete)
         self.app.task(self._watch_loop)
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether partitions are assigned and tables recovered (a stand-by is ready too)."""
+        return self._rebalanced and not self.app.rebalancing and not self.app.in_recovery
+
+    def lags(self) -> dict[tuple[str, int], int]:
+        """Return how many records of each source partition are not yet worked on."""
+        consumer: Any = self.app.consumer
+        lags = {}
+        for source in consumer.assignment() if self.ready else ():
+            end = consumer.highwater(source)
+            done = self.done.get((source.topic, source.partition))
+            if done is None:
+                done = consumer._committed_offset.get(source)
+            if source.topic in self._sources and end is not None and done is not None:
+                lags[source.topic, source.partition] = max(0, end - done)
+        return lags
+
+    def _on_rebalance_complete(self, *_: Any, **__: Any) -> None:
+        self._rebalanced = True
+        self.done.clear()
 
     def table(self, topic: Topic, position: Position) -> StateTable:
         """Declare the stage's state, kept in `topic`."""
@@ -85,6 +112,7 @@ class Stage:
     def consume(self, topic: Topic, types: Iterable[type[Record]], handler: Handler) -> None:
         """Give each record of `topic` to `handler`, in order within its partition."""
         reader = make_reader(types)
+        self._sources.add(self.settings.topics.name(topic))
         channel = self.app.topic(
             self.settings.topics.name(topic),
             key_type=bytes,
@@ -125,6 +153,7 @@ class Stage:
             log.critical("%s ends, it cannot publish: %s", self.name, error)
             os._exit(EXIT_UNRECOVERABLE)
         self.last_done_ms = now_ms()
+        self.done[event.message.topic, event.message.partition] = event.message.offset + 1
 
     def _letter(self, event: EventT[Any], reason: str, message: str) -> DeadLetter:
         source = event.message

@@ -1,0 +1,83 @@
+"""Runs one worker process to its end: its loop, its health server, its signals.
+
+Comes in: a Stage, or ingest's settings. Goes out: an exit status. Promise: SIGTERM and SIGINT
+finish the work in hand; the health server speaks before the first partition is assigned.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import faust
+
+from streams import metrics
+from streams.app import Stage
+from streams.health import HealthServer, Pulse
+from streams.ingest.consumer import IngestWorker
+from streams.settings import Settings
+
+LEVELS = {
+    "crit": logging.CRITICAL,
+    "error": logging.ERROR,
+    "warn": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+}
+
+
+def run_stage(stage: Stage) -> None:
+    """Run a Faust stage until it is told to stop; exits the process."""
+    health = HealthServer(stage.name, stage.settings.worker, _faust_pulse(stage))
+
+    async def announce() -> None:
+        _announce(stage.name, await health.start())
+
+    stage.app.task(announce)
+    worker = faust.Worker(
+        stage.app,
+        loglevel=stage.settings.worker.log_level,
+        redirect_stdouts=False,
+        quiet=False,
+    )
+    worker.execute_from_commandline()
+
+
+def run_ingest(settings: Settings) -> None:
+    """Run ingest until it is told to stop; raises BrokerError when Kafka is lost."""
+    logging.basicConfig(level=LEVELS[settings.worker.log_level], stream=sys.stderr)
+    asyncio.run(_ingest(settings))
+
+
+async def _ingest(settings: Settings) -> None:
+    worker = IngestWorker(settings)
+
+    async def pulse() -> Pulse:
+        return Pulse(worker.ready, worker.lag, worker.last_done_ms)
+
+    health = HealthServer("ingest", settings.worker, pulse)
+    port = await health.start()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop_soon)
+    _announce("ingest", port)
+    try:
+        await worker.run()
+    finally:
+        await health.stop()
+
+
+def _announce(stage: str, port: int) -> None:
+    sys.stdout.write(f"{stage} listens on port {port}\n")
+    sys.stdout.flush()
+
+
+def _faust_pulse(stage: Stage) -> Callable[[], Awaitable[Pulse]]:
+    async def pulse() -> Pulse:
+        lags = stage.lags()
+        for (topic, partition), lag in lags.items():
+            metrics.CONSUMER_LAG.labels(stage.name, topic, str(partition)).set(lag)
+        return Pulse(stage.ready, sum(lags.values()), stage.last_done_ms)
+
+    return pulse

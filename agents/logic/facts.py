@@ -1,0 +1,171 @@
+"""Typed facts of an incident: the only way in which text from a log may enter a command.
+
+Comes in: log lines, declared identities. Goes out: at most one value per slot.
+Promise: a value matches the strict pattern of its slot, holds no character that a shell would
+read, never begins with a dash, and is dropped otherwise. The most frequent value wins, then the
+first in the alphabet, so the order of the lines does not matter.
+"""
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+_NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = rf"(?:{_NAME}\.){{0,8}}{_NAME}"
+_PATTERNS: Mapping[str, re.Pattern[str]] = {
+    "namespace": re.compile(_NAME),
+    "pod": re.compile(rf"{_NAME}(?:\.{_NAME}){{0,3}}"),
+    "deployment": re.compile(_NAME),
+    "service": re.compile(_NAME),
+    "host": re.compile(_HOST, re.I),
+    "port": re.compile(r"[1-9][0-9]{0,4}"),
+    "unit": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}"),
+    "path": re.compile(r"/(?:[A-Za-z0-9_.+-]{1,80}/?){0,16}"),
+    "database": re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}"),
+    "device": re.compile(
+        r"/dev/(?:sd[a-z]{1,2}[0-9]{0,3}|nvme[0-9]{1,3}n[0-9]{1,3}(?:p[0-9]{1,3})?"
+        r"|vd[a-z][0-9]{0,3}|xvd[a-z][0-9]{0,3}|hd[a-z][0-9]{0,3}|md[0-9]{1,3}|dm-[0-9]{1,3}|sr[0-9])"
+    ),
+    "user": re.compile(r"[a-z_][a-z0-9_-]{0,31}"),
+    "container": re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,62})"),
+    "node": re.compile(_HOST),
+    "topic": re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}"),
+    "interface": re.compile(r"(?:eth|en|wl|bond|br|veth|tun|tap|ib|team|vlan)[a-z0-9.-]{1,14}"),
+    "url": re.compile(rf"https?://{_HOST}(?::[1-9][0-9]{{0,4}})?(?:/[A-Za-z0-9_.~%/-]{{0,200}})?"),
+}
+_FINDERS: Mapping[str, tuple[re.Pattern[str], ...]] = {
+    "namespace": (
+        re.compile(r"\b(?:namespace|ns)[\"']?[=: ]+[\"']?(?P<value>[\w.-]+)", re.I),
+        re.compile(r"\bkubernetes\.namespace_name[\"']?[=:]\s*[\"']?(?P<value>[\w.-]+)"),
+    ),
+    "pod": (
+        re.compile(r"\bpod(?:_name|Name)?[\"']?[=: ]+[\"']?(?:[\w.-]+/)?(?P<value>[\w.-]+)", re.I),
+    ),
+    "deployment": (re.compile(r"\bdeployment[=: /]+[\"']?(?P<value>[\w.-]+)", re.I),),
+    "container": (
+        re.compile(r"\bcontainer(?:_name|Name)?[\"']?[=: ]+[\"']?(?P<value>[\w.-]+)", re.I),
+    ),
+    "node": (re.compile(r"\bnode(?:_name|Name)?[\"']?[=:/ ]+[\"']?(?P<value>[\w.-]+)"),),
+    "host": (
+        re.compile(
+            r"\b(?:host|hostname|server|peer|upstream|addr|address|rhost)[\"']?[=: ]+[\"']?"
+            r"(?:\w+://)?(?P<value>[A-Za-z0-9.-]+)",
+            re.I,
+        ),
+        re.compile(r"(?<![\w.])(?P<value>(?:\d{1,3}\.){3}\d{1,3})(?![\w.]*\.\d)"),
+        re.compile(r"://(?:[^/@\s]*@)?(?P<value>[A-Za-z0-9.-]+)"),
+        re.compile(r"\b(?P<value>[A-Za-z][\w-]*(?:\.[\w-]+)+):\d{2,5}\b"),
+        re.compile(
+            r"\b(?:to|from|with|host|server|on) (?P<value>[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+)\b"
+        ),
+        re.compile(
+            r"\b(?:connect(?:ing|ion)? to|to|upstream) (?P<value>[a-z][a-z0-9.-]*):\d{2,5}\b"
+        ),
+    ),
+    "port": (
+        re.compile(r"\bport[\"']?[=: ]+[\"']?(?P<value>\d{1,5})\b", re.I),
+        re.compile(r"(?:\d{1,3}\.){3}\d{1,3}:(?P<value>\d{2,5})\b"),
+        re.compile(r"\b[A-Za-z][\w-]*(?:\.[\w-]+)*:(?P<value>\d{4,5})\b"),
+    ),
+    "unit": (
+        re.compile(r"\b(?P<value>[A-Za-z0-9][\w@.-]*\.(?:service|socket|timer|mount))\b"),
+        re.compile(r"\b_SYSTEMD_UNIT[\"']?[=:]\s*[\"']?(?P<value>[\w@.-]+)"),
+    ),
+    "path": (
+        re.compile(r"(?<![\w/:.<>])(?P<value>/(?:[\w.+-]+/)+[\w.+-]*)"),
+        re.compile(r"\b(?:path|file|directory|mount(?:point)?|on)[=: ]+[\"']?(?P<value>/[\w.+-]+)"),
+    ),
+    "database": (
+        re.compile(
+            r"\b(?:database|dbname|db|datname|schema)[\"']?[=: ]+[\"'`]?(?P<value>\w+)", re.I
+        ),
+    ),
+    "device": (
+        re.compile(r"(?P<value>/dev/[a-z0-9-]+)"),
+        re.compile(
+            r"\b(?:dev(?:ice)?|disk)[ =:\[]+(?P<value>(?:sd[a-z]{1,2}|nvme\d+n\d+|vd[a-z]|md\d+|dm-\d+)\d*)\b",
+            re.I,
+        ),
+        re.compile(r"\((?P<value>(?:sd[a-z]{1,2}|nvme\d+n\d+|vd[a-z]|md\d+|dm-\d+)\d*)\)"),
+        re.compile(r"\b(?P<value>nvme\d+n\d+(?:p\d+)?|sd[a-z]{1,2}\d*)(?=[:,]? )"),
+    ),
+    "user": (
+        re.compile(r"\b(?:user(?:name)?|account|role)[\"']?[=: ]+[\"'`]?(?P<value>[\w.-]+)", re.I),
+        re.compile(r"\bfor (?:invalid user )?(?P<value>[\w.-]+) from\b"),
+    ),
+    "topic": (re.compile(r"\btopic[\"']?[=: ]+[\"']?(?P<value>[\w.-]+)", re.I),),
+    "interface": (
+        re.compile(
+            r"\b(?P<value>(?:eth|bond|br|veth|tun|tap|team)\d[\w.-]*|en[opsx][\w]+)(?=[:, ]|$)"
+        ),
+        re.compile(r"\binterface[=: ]+[\"']?(?P<value>[\w.-]+)", re.I),
+    ),
+    "url": (re.compile(r"(?P<value>https?://[^\s\"'<>()\[\],;?#]+)"),),
+}
+_NEVER = frozenset(
+    "null none nil unknown undefined true false localhost the a an is was not for of to in on at and"
+    " from with default failed error name names id timeout does exists exist has already system be"
+    " 0.0.0.0".split()
+)
+"""Words that follow a label in a sentence but name nothing."""
+
+
+def accept(kind: str, value: str) -> str | None:
+    """Return the value where it fits its slot and is safe in a shell, else None."""
+    pattern = _PATTERNS[kind]
+    if not pattern.fullmatch(value) or shlex.quote(value) != value or value.startswith("-"):
+        return None
+    if kind == "port" and int(value) > 65535:
+        return None
+    if kind in {"path", "url", "topic"} and ".." in value:
+        return None
+    if kind == "path" and value.startswith(("/dev/", "/proc/", "/sys/")):
+        return None
+    if kind == "host" and re.fullmatch(r"[\d.]+", value) and not _is_address(value):
+        return None
+    return value
+
+
+def _is_address(value: str) -> bool:
+    parts = value.split(".")
+    return len(parts) == 4 and all(part.isdigit() and int(part) <= 255 for part in parts)
+
+
+def facts_from_lines(lines: Iterable[str]) -> dict[str, str]:
+    """Find the most frequent acceptable value of each slot in log lines."""
+    counts: dict[str, Counter[str]] = {kind: Counter() for kind in _FINDERS}
+    for line in lines:
+        for kind, finders in _FINDERS.items():
+            found = {match.group("value") for finder in finders for match in finder.finditer(line)}
+            for raw in found:
+                value = _clean(kind, raw)
+                if value is not None:
+                    counts[kind][value] += 1
+    return {
+        kind: min(counter, key=lambda value: (-counter[value], value))
+        for kind, counter in counts.items()
+        if counter
+    }
+
+
+def _clean(kind: str, raw: str) -> str | None:
+    value = raw.rstrip(".-")
+    if value.lower() in _NEVER:
+        return None
+    if kind == "device" and not value.startswith("/"):
+        value = f"/dev/{value.lower()}"
+    if kind in {"user", "database", "topic"} and value.isdigit():
+        return None
+    return accept(kind, value)
+
+
+def merge_facts(*sources: Mapping[str, str]) -> dict[str, str]:
+    """Join facts; an earlier source wins, and what does not fit its slot is dropped."""
+    merged: dict[str, str] = {}
+    for source in sources:
+        for kind, value in source.items():
+            accepted = accept(kind, value) if kind in _PATTERNS else None
+            if accepted is not None:
+                merged.setdefault(kind, accepted)
+    return merged

@@ -1,0 +1,73 @@
+"""Which Kafka a command uses: the one that was named, else an embedded one.
+
+In: the address from --kafka (or none), the local environment, a data directory.
+Out: a context manager that yields a bootstrap address which answers.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from opspilot.local.broker import BrokerOptions, EmbeddedBroker
+from opspilot.local.environment import LocalEnvironment
+from opspilot.local.jars import Progress
+from opspilot.local.probe import answers
+from opspilot.local.runtime import find_runtime
+from streams.errors import BrokerError, ConfigurationError
+
+ANSWER_SECONDS = 5.0
+
+
+@contextmanager
+def resolve_broker(
+    kafka: str | None,
+    directory: Path,
+    environment: LocalEnvironment,
+    *,
+    options: BrokerOptions | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+    plaintext: bool = True,
+) -> Iterator[str]:
+    """Yield HOST:PORT of a broker that answers; an embedded one is stopped at the end.
+
+    `kafka` names a running broker and is only asked whether it is there (not even that where
+    `plaintext` is False, since a TLS port answers TLS clients alone). Otherwise Kafka is started
+    in `directory`, from KAFKA_HOME where that is set. `say` hears one line per slow step.
+    """
+    if kafka is not None:
+        addresses = parse_bootstrap(kafka)
+        if plaintext and not any(answers(host, port, ANSWER_SECONDS) for host, port in addresses):
+            raise BrokerError(
+                f"no Kafka answers at {kafka} within {ANSWER_SECONDS:.0f} s: check the address and "
+                "that the broker runs, or leave --kafka out to have one started."
+            )
+        yield kafka
+        return
+    runtime = find_runtime(environment, progress)
+    if say is not None:
+        first = "" if runtime.archive.exists() else " (the first start on a machine takes longer)"
+        say(f"starting Kafka in {directory}{first}")
+    broker = EmbeddedBroker(directory, runtime, options)
+    with broker:
+        if say is not None:
+            say(f"Kafka answers at {broker.bootstrap}")
+        try:
+            yield broker.bootstrap
+        finally:
+            if say is not None:
+                say("stopping Kafka")
+
+
+def parse_bootstrap(text: str) -> list[tuple[str, int]]:
+    """Read HOST:PORT[,HOST:PORT...]; ConfigurationError names the part that is not one."""
+    addresses = []
+    for part in text.split(","):
+        host, _, port = part.strip().rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ConfigurationError(
+                f"--kafka {text}: {part.strip()!r} is not HOST:PORT; write it like 127.0.0.1:9092."
+            )
+        addresses.append((host, int(port)))
+    return addresses

@@ -75,7 +75,7 @@ class ReducerOptions:
 
     max_line_bytes: int = 1 << 20
     examples_per_shape: int = 16
-    routine_examples: int = 2
+    routine_examples: int = 1
     """The same for shapes of level info and debug."""
     examples_per_digest: int = 256
     example_bytes_per_digest: int = 262_144

@@ -1,61 +1,28 @@
 """Takes out of a text what must not leave ingest: secrets, card numbers, people.
 
 Comes in: a line, a shape's text, an instance name. Goes out: the same text with `<kind>` in place
-of each secret. Promise: nothing that a pattern below describes is left; redacting twice is no change.
-A pattern runs only where a word that it needs stands in the text: most lines pay for a look.
+of each secret. Promise: nothing that a pattern below describes is left; redacting again changes
+nothing. A pattern runs only where a word that it needs stands in the text: most lines pay for a
+look. Own patterns after the formats that the issuers of the tokens publish.
 """
 
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-_NAMES = (
-    r"pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|apikey|access[_-]?key"
-    r"|secret[_-]?key|private[_-]?key|auth[_-]?token|access[_-]?token|refresh[_-]?token"
-    r"|client[_-]?secret|credentials?|session[_-]?id|sessionid|cookie|connection[_-]?string"
-    r"|account[_-]?key|shared[_-]?access[_-]?key|encryption[_-]?key|signature|sig|passwort|jwt|bearer"
-)
-_WORDS = (
-    "pass", "pwd", "secret", "token", "key", "credential", "session", "cookie",
-    "connection", "sig", "jwt", "bearer",
-)  # fmt: skip
-_HARMLESS = frozenset(
-    "null none nil true false undefined empty missing required invalid expired incorrect wrong"
-    " unknown failed redacted yes no not is was are for from of in the a an and or to".split()
-)
-_TOKENS = (
-    (("AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA"), r"\b(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[0-9A-Z]{12,}"),
-    (("gh",), r"\bgh[pousr]_[A-Za-z0-9]{16,}"),
-    (("github_pat_",), r"\bgithub_pat_[A-Za-z0-9_]{16,}"),
-    (("glpat-",), r"\bglpat-[A-Za-z0-9_-]{16,}"),
-    (("xox", "xapp-"), r"\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{8,}"),
-    (("hooks.slack.com",), r"hooks\.slack\.com/[A-Za-z]+/[A-Za-z0-9/_-]+"),
-    (("AIza",), r"AIza[0-9A-Za-z_-]{30,}"),
-    (("ya29.",), r"\bya29\.[0-9A-Za-z_-]{16,}"),
-    (("GOCSPX-",), r"\bGOCSPX-[A-Za-z0-9_-]{16,}"),
-    (("k_live_", "k_test_", "whsec_"), r"\b(?:[srp]k_(?:live|test)_|whsec_)[0-9A-Za-z]{8,}"),
-    (("sk-",), r"\bsk-[A-Za-z0-9_-]{20,}"),
-    (("hf_",), r"\bhf_[A-Za-z0-9]{20,}"),
-    (("npm_",), r"\bnpm_[A-Za-z0-9]{30,}"),
-    (("pypi-",), r"\bpypi-[A-Za-z0-9_-]{30,}"),
-    (("dop_v1_", "doo_v1_"), r"\bdo[op]_v1_[0-9a-f]{32,}"),
-    (("SG.",), r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
-    (("hvs.", "hvb."), r"\bhv[sb]\.[A-Za-z0-9_-]{20,}"),
-    (("eyJ",), r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,4}"),
-)  # fmt: skip
+Replacement = str | Callable[[re.Match[str]], str]
 
 
-class _Rule(NamedTuple):
-    """A pattern, the words without one of which it cannot match, and what takes its place."""
+class Rule(NamedTuple):
+    """A pattern, words without one of which it cannot match, and what takes its place."""
 
     needs: tuple[str, ...]
-    folded: bool
     pattern: re.Pattern[str]
-    replace: str | Callable[[re.Match[str]], str]
+    replacement: Replacement
 
 
 def luhn(digits: str) -> bool:
-    """Tell whether the digits pass the checksum of payment cards (ISO/IEC 7812)."""
+    """Tell whether digits pass the checksum of payment cards (ISO/IEC 7812-1, annex B)."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (1 + place % 2)
@@ -69,78 +36,151 @@ def _card(found: re.Match[str]) -> str:
     return "<card>" if is_card else found.group()
 
 
+_HARMLESS_WORDS = """
+    null none nil true false undefined empty missing required invalid expired incorrect wrong
+    unknown failed yes no not is was are for from of in the a an and or to
+"""
+_HARMLESS = frozenset(_HARMLESS_WORDS.split())
+
+
 def _assigned(found: re.Match[str]) -> str:
-    value = found.group("value")
-    bare = value.strip("\"'\\,;")
-    if bare.lower() in _HARMLESS or bare.startswith("<") or not bare:
+    value = found.group("value").strip("\"'\\,;")
+    if not value or value.lower() in _HARMLESS or value.startswith("<"):
         return found.group()
     return f"{found.group('name')}<secret>"
 
 
-_RULES: tuple[_Rule, ...] = (
-    _Rule(
-        ("PRIVATE KEY",), False,
+def _named(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_TOKEN_RULES = tuple(
+    Rule(needs, re.compile(pattern), "<token>")
+    for needs, pattern in (
+        (("AKIA", "ASIA", "AROA", "AIDA"), r"(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{12,}"),
+        (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"gh[pousr]_[A-Za-z0-9]{16,}"),
+        (("github_pat_",), r"github_pat_[A-Za-z0-9_]{16,}"),
+        (("glpat-",), r"glpat-[A-Za-z0-9_-]{16,}"),
+        (("xox", "xapp-"), r"(?:xox[a-z]|xapp)-[A-Za-z0-9-]{8,}"),
+        (("hooks.slack.com",), r"hooks\.slack\.com/[A-Za-z]+/[A-Za-z0-9/_-]+"),
+        (("AIza",), r"AIza[0-9A-Za-z_-]{30,}"),
+        (("ya29.",), r"ya29\.[0-9A-Za-z_-]{16,}"),
+        (("GOCSPX-",), r"GOCSPX-[A-Za-z0-9_-]{16,}"),
+        (("k_live_", "k_test_"), r"[srp]k_(?:live|test)_[0-9A-Za-z]{8,}"),
+        (("whsec_",), r"whsec_[0-9A-Za-z]{8,}"),
+        (("sk-",), r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{20,}"),
+        (("hf_",), r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{20,}"),
+        (("npm_",), r"npm_[A-Za-z0-9]{30,}"),
+        (("pypi-",), r"pypi-[A-Za-z0-9_-]{30,}"),
+        (("_v1_",), r"do[opr]_v1_[0-9a-f]{32,}"),
+        (("SG.",), r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
+        (("hvs.", "hvb."), r"hv[sb]\.[A-Za-z0-9_-]{20,}"),
+        (("eyJ",), r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,4}"),
+    )
+)
+_EXACT_RULES = (
+    Rule(
+        ("PRIVATE KEY",),
         re.compile(
             r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----"
-            r"(?:.*?-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|.*)", re.DOTALL,
+            r"(?:.*?-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|.*)",
+            re.DOTALL,
         ),
         "<private-key>",
     ),
-    _Rule(("://",), False, re.compile(r"(?<=://)[^\s/?#\"'<>]*:[^\s\"'<>]*@"), "<credentials>@"),
-    *(_Rule(needs, False, re.compile(pattern), "<token>") for needs, pattern in _TOKENS),
-    _Rule(
-        ("bearer", "basic", "digest", "negotiate"), True,
-        re.compile(r"(?i)\b(?P<scheme>bearer|basic|negotiate|apikey|token)(?P<gap>[ :=]+)[A-Za-z0-9+/_.~-]{8,}=*"),
+    Rule(("://",), re.compile(r"(?<=://)[^\s/?#\"'<>:]*:[^\s\"'<>]*@"), "<credentials>@"),
+    *_TOKEN_RULES,
+)
+"""Words are looked for as they are written."""
+
+_VALUE = r"(?P<value>\\?\"(?:[^\"\\]|\\[^\"])*(?:\\?\"|$)|'[^']*(?:'|$)|[^\s,;&\"'<>)\]}]+)"
+_NAMES = (
+    r"pass(?:word|wd|phrase|code)s?|(?<![a-z])pass|passwort|(?<![a-z])pwd|userpwd"
+    r"|secret(?:[_-]?key|[_-]?access[_-]?key)?|token|api[_-]?key|(?:access|private|account)[_-]?key"
+    r"|(?:encryption|signing|shared)[_-]?key|credentials?|session[_-]?id|(?<![a-z])sid|cookie"
+    r"|connection[_-]?string|signature|(?<![a-z])sig|jwt"
+)
+_FLAT_RULES = (
+    Rule(
+        (
+            "pass", "pwd", "secret", "token", "apikey", "accesskey", "privatekey", "accountkey",
+            "encryptionkey", "signingkey", "sharedkey", "credential", "sessionid", "sid=", "cookie",
+            "connectionstring", "signature", "sig=", "jwt",
+        ),
+        _named(rf"(?P<name>(?:{_NAMES})\\?[\"']?\s?(?:=>|:=|[:=])\s?){_VALUE}"),
+        _assigned,
+    ),
+    Rule(
+        ("bearer", "basic", "negotiate"),
+        _named(
+            r"\b(?P<scheme>bearer|basic|negotiate)(?P<gap>[ :=]+)"
+            r"(?!auth|realm|information)[A-Za-z0-9+/_.~-]{8,}=*"
+        ),
         r"\g<scheme>\g<gap><secret>",
     ),
-    _Rule(
-        ("authorization",), True,
-        re.compile(r"(?i)(?P<name>authorization\\?[\"']?\s*[:=]\s*\\?[\"']?)(?!<)[^\s\"',;]+(?: [A-Za-z0-9+/_.~=-]{8,})?"),
-        r"\g<name><secret>",
-    ),
-    _Rule(
-        _WORDS, True,
-        re.compile(
-            rf"(?i)(?P<name>(?:(?<![A-Za-z])|(?<=[_-])|(?<=[a-z](?=[A-Z])))(?:[A-Za-z0-9]+[_-]){{0,4}}?(?:{_NAMES})\\?[\"']?\s*(?:[:=]|=>|:=)\s*)"
-            r"(?P<value>\\?\"(?:[^\"\\]|\\[^\"])*\\?\"?|'[^']*'?|[^\s,;&\"'<>)\]}]+)"
+    Rule(
+        ("authorization",),
+        _named(
+            r"(?P<name>authorization\\?[\"']?\s?[:=]\s?\\?[\"']?)"
+            r"(?!<|(?:bearer|basic|negotiate)[ :=])"
+            r"(?P<value>[^\s\"',;<]+(?: [A-Za-z0-9+/_.~=-]{8,})?)"
         ),
         _assigned,
     ),
-    _Rule(
-        ("password", "passwd", "identified by"), True,
-        re.compile(r"(?i)(?P<name>\b(?:identified by|password|passwd) )(?P<value>'[^']*'|\"[^\"]*\")"),
+    Rule(
+        ("password", "passwd", "identified by"),
+        _named(r"(?P<name>\b(?:identified by|password|passwd) )(?P<value>'[^']*'|\"[^\"]*\")"),
         _assigned,
     ),
-    _Rule(
-        ("--pass", "--token", "--secret", "--api-key", "--pwd"), True,
-        re.compile(r"(?i)(?P<name>--(?:password|passwd|pass|token|secret|api-key|pwd)[ =])(?P<value>\S+)"),
+    Rule(
+        ("pass ", "password ", "passwd ", "token ", "secret ", "apikey ", "pwd "),
+        _named(
+            r"(?P<name>--?(?:password|passwd|pass|(?:\w+-)?token|(?:\w+-)?secret|api-key|pwd) )"
+            r"(?P<value>[^\s<-]\S*)"
+        ),
         _assigned,
     ),
-    _Rule(
-        ("@",), False,
-        re.compile(r"[\w.!#$%&'*+/?^`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}"),
+)  # fmt: skip
+"""Words are looked for in the text in lower case, without `_` and `-`."""
+
+_PERSON_RULES = (
+    Rule(
+        ("@",),
+        re.compile(
+            r"[\w.!#$%&'*+/?^`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}"
+        ),
         "<email>",
     ),
-    _Rule(
-        ("/home/", "/users/", "\\users\\", "documents and settings"), True,
-        re.compile(
-            r"(?i)(?P<root>/home/|(?:/|\b[a-z]:/)users/|\\{1,2}users\\{1,2}|documents and settings\\{1,2})"
-            r"(?!<)(?P<name>[^/\\\s:\"'<>|,;()]+)"
+    Rule(
+        ("/home/", "/Users/", "\\Users\\", "/users/", "Documents and Settings\\"),
+        _named(
+            r"(?P<root>/home/|(?:^|(?<=[\s\"'(=:]))/users/|\b[a-z]:(?:/|\\{1,2})users(?:/|\\{1,2})"
+            r"|documents and settings\\{1,2})(?P<value>[^/\\\s:\"'<>|,;()]+)"
         ),
         r"\g<root><user>",
     ),
-)  # fmt: skip
-_CARD = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d])")
-_ZEROS = str.maketrans("123456789", "0" * 9)
-_LONG_NUMBERS = ("0000000000000", "0000-0000", "0000 0000", "000000-00000", "000000 00000")
+)
+_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG_NUMBERS = ("0" * 13, "0000-0000", "0000 0000", "0000-000000-0", "0000 000000 0")
 _IPS = (
-    re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)"),
+    re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"),
     re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}(?![\w:])"),
     re.compile(
         r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?::"
         r"(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?(?![\w:])"
     ),
 )
+
+
+def _hint(rules: tuple[Rule, ...]) -> re.Pattern[str]:
+    """Return one pattern that finds any word that any of the rules needs."""
+    words = sorted({word for rule in rules for word in rule.needs})
+    return re.compile("|".join(map(re.escape, words)))
+
+
+_EXACT_HINT = _hint(_EXACT_RULES)
+_FLAT_HINT = _hint(_FLAT_RULES)
 
 
 class Redactor:
@@ -151,17 +191,27 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """Return `text` without secrets; the same text where it holds none."""
-        folded = text.lower()
-        for needs, fold, pattern, replace in _RULES:
-            hay = folded if fold else text
-            for word in needs:
-                if word in hay:
-                    text = pattern.sub(replace, text)
-                    break
-        zeros = text.translate(_ZEROS)
-        if any(run in zeros for run in _LONG_NUMBERS):
-            text = _CARD.sub(_card, text)
+        if _EXACT_HINT.search(text):
+            text = _apply(_EXACT_RULES, text, text)
+        flat = text.lower().replace("_", "").replace("-", "")
+        if _FLAT_HINT.search(flat):
+            text = _apply(_FLAT_RULES, text, flat)
+        text = _apply(_PERSON_RULES, text, text)
+        zeros = text.encode("ascii", "replace").translate(_ZEROS).decode("ascii")
+        for run in _LONG_NUMBERS:
+            if run in zeros:
+                text = _CARD.sub(_card, text)
+                break
         if self._redact_ips:
             for pattern in _IPS:
                 text = pattern.sub("<ip>", text)
         return text
+
+
+def _apply(rules: tuple[Rule, ...], text: str, hay: str) -> str:
+    for needs, pattern, replacement in rules:
+        for word in needs:
+            if word in hay:
+                text = pattern.sub(replacement, text)
+                break
+    return text

@@ -1,7 +1,7 @@
 """Reduces a batch of raw records to digests: the one thing that every log line goes through.
 
 Comes in: a RawBatch. Goes out: one LogDigest per service and slot of event time in it.
-Promise: a pure function of the batch and the options; every record is in one digest, dead or control.
+Promise: a pure function of batch and options; every record is in one digest, dead or control.
 """
 
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""From a log line's key to its shape: what it says without what varies, and where its values stand."""
+"""From a line's key to its shape: what it says without what varies, and where values stand."""

@@ -24,6 +24,8 @@ _LEVEL = re.compile(
     r"(?P<close>\s*[\])>:|]+|(?=\s*[,|])|(?=\s|$))"
 )
 _ANDROID = re.compile(r"([VDIWEF])[ /](?=[\w.$-]+\s*[:(])")
+_NAME_DASH = re.compile(r"[A-Za-z][\w.$-]*(?: \*0+)? - (?=\S)")
+_CHANNEL = re.compile(rf"[\w-]+\.({_UPPER}): ")
 _REDIS = re.compile(r"([.*#-]) ")
 _IDS = re.compile(
     r"\[(?!client |instance:)(?:[^\[\]:]|:(?! ))*(?:\[[^\[\]]*\](?:[^\[\]:]|:(?! ))*)*\](?::(?=\s))?"
@@ -141,6 +143,10 @@ def _walk(text: str, stamp: Stamp) -> Header:
                 break
             if level is not None:
                 continue
+            named = _NAME_DASH.match(text, position)
+            if named is not None and not logger_seen:
+                logger_seen, position = True, named.end()
+                continue
         ids = _IDS.match(text, position)
         if ids is not None:
             position = ids.end()
@@ -163,6 +169,9 @@ def _level_step(text: str, position: int) -> tuple[Level | None, int, bool]:
     found = _LEVEL.match(text, position)
     if found is not None and _is_header_level(found):
         return level_of(found.group("word")), found.end(), found.group("close").endswith(":")
+    channel = _CHANNEL.match(text, position)
+    if channel is not None:
+        return level_of(channel.group(1)), channel.end(), True
     mark = _REDIS.match(text, position)
     if mark is not None:
         return MARKS[mark.group(1)], mark.end(), True

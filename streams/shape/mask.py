@@ -11,8 +11,6 @@ import re
 WILDCARD = "<*>"
 TOKEN_LIMIT = 96
 """A line's tokens beyond this many are left out of its shape."""
-CONTENT_LIMIT = 2048
-"""Bytes of a line's content that make its shape."""
 
 _EMPTY = {"()": "(<*>)", "[]": "[<*>]", "{}": "{<*>}", '""': '"<*>"', "''": "'<*>'"}
 _PEEL = re.compile(r"([(\[{<\"'`]*)(.*?)((?:\.{2,}|[)\]}>\"'`,;:.!?])*)", re.DOTALL)
@@ -31,7 +29,7 @@ _WHOLE = re.compile(
     r"|[0-9a-fA-F]{8,}"
     r"|[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5,}"  # MAC and longer
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-    r"|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){3,7}(?:%\w+)?"  # IPv6
+    r"|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){3,7}(?:%\w+|\+0+)?"  # IPv6
     r"|[A-Za-z]:\\.*|\\\\?[^\\]+\\.*"  # Windows paths
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # mail
     rf"|(?:[A-Za-z0-9_-]+\.)+(?:{_TLD})\.?(?::0+)?"  # hosts
@@ -88,7 +86,7 @@ def _mask_core(core: str) -> str:
         return WILDCARD
     duration = _DURATION.fullmatch(core)
     if duration is not None:
-        return WILDCARD
+        return WILDCARD + duration.group(1)
     if _GO_DURATION.fullmatch(core):
         return WILDCARD
     url = _URL.fullmatch(core)
@@ -148,7 +146,7 @@ def _mask_run(found: re.Match[str]) -> str:
         return WILDCARD + tail
     duration = _DURATION.fullmatch(run)
     if duration is not None:
-        return WILDCARD + tail
+        return WILDCARD + duration.group(1) + tail
     named = _NAMED.fullmatch(run)
     if named is not None:
         return f"{named.group(1)}{WILDCARD}{named.group(2)}{tail}"
@@ -159,17 +157,6 @@ def _mask_run(found: re.Match[str]) -> str:
     if prefix[:-1].endswith(("_", "-", ".")) or prefix == "-":
         prefix = prefix.rstrip("-")
     return prefix + WILDCARD + tail
-
-
-_QUOTED_FIELD = re.compile(r'\b([\w.-]+)="((?:[^"\\]|\\.)*)"')
-_TELLING = frozenset({"msg", "message", "err", "error", "reason", "event", "cause", "exception"})
-
-
-def _hide_quoted(found: re.Match[str]) -> str:
-    """Hide the quoted value of a field, spaces and all, unless the field is what the line says."""
-    if found.group(1).lower() in _TELLING:
-        return found.group()
-    return f'{found.group(1)}="0"'
 
 
 class Masker:
@@ -185,21 +172,15 @@ class Masker:
         """How many tokens are remembered."""
         return len(self._tokens) + len(self._older)
 
-    def mask(self, content: str) -> str:
-        """Return `content` with its values masked and its white space made single."""
-        if '="' in content:
-            content = _QUOTED_FIELD.sub(_hide_quoted, content)
-        if len(content) > CONTENT_LIMIT:
-            content = content[:CONTENT_LIMIT].rpartition(" ")[0] or content[:CONTENT_LIMIT]
-        tokens = content.split()
-        if len(tokens) > TOKEN_LIMIT:
-            del tokens[TOKEN_LIMIT:]
+    def mask_words(self, words: list[str]) -> str:
+        """Return the words of a content, split at single spaces, each masked, joined again."""
+        if len(words) > TOKEN_LIMIT:
+            words = words[:TOKEN_LIMIT]
         known = self._tokens
         try:
-            masked = [known[token] for token in tokens]
+            return " ".join([known[word] for word in words])
         except KeyError:
-            masked = [self._token(token) for token in tokens]
-        return join_masked(masked)
+            return " ".join([self._token(word) for word in words])
 
     def _token(self, token: str) -> str:
         masked = self._tokens.get(token)
@@ -217,14 +198,16 @@ class Masker:
         self._tokens[token] = masked
 
 
-def join_masked(masked: list[str]) -> str:
-    """Join masked tokens; runs of values become one, sizes lose their unit, users their name.
+def join_masked(masked: str) -> str:
+    """Write masked words as a shape's text: what neighbours say about each other.
 
-    Every rule here is about neighbours, so it is a function of the masked tokens alone.
+    White space becomes single, a run of values one value, a size or a duration loses its unit,
+    a date its words, a user the name.
     """
-    text = " ".join(masked)
+    words = masked.split()
+    text = " ".join(words)
     if "user " in text or "User " in text:
-        text = " ".join(_hide_users(masked))
+        text = " ".join(_hide_users(words))
     if " /" in text:
         text = _REQUEST.sub(r"\1 " + WILDCARD, text)
     if WILDCARD in text:
@@ -242,7 +225,10 @@ _DATE = re.compile(
     r"|<\*> (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b)(?:,? <\*>(?![^\s,;)\]]))*"
 )
 _REPEATED = re.compile(r"(?<!\S)([^\s<]*<\*>)(?:,? \1(?![^\s,;)\]]))+")
-_UNIT = re.compile(r"<\*> (?:[KMGTPk]?i?[bB](?:ps|/s)?|secs?|s)(?=[\s,;)\]]|$)")
+_UNIT = re.compile(
+    r"<\*>(?: (?:[KMGTPk]?i?[bB](?:ps|/s)?|secs?|s)|(?:[num\xb5]s|\xc2\xb5s|secs?|mins?|hrs?|[smhd]))"
+    r"(?=[^\w]|$)"
+)
 _RESTATED = re.compile(r"(<\*> bytes) \(<\*>\)")
 
 

@@ -7,6 +7,8 @@ which the caller reads the values from the line itself. Also: does a line contin
 import re
 from typing import NamedTuple
 
+from streams.shape.mask import WILDCARD
+
 _METHOD = r"(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS|PROPFIND|CONNECT)"
 _STATUS = re.compile(
     r"HTTP/0(?:\.0)?\\?\"?[ ,]{1,2}\"?(?:status=)?(000)(?![\d.])"
@@ -15,18 +17,13 @@ _STATUS = re.compile(
     rf"|(?<= ){_METHOD} /[^\n]{{0,900}}? (000)(?: 0+){{2,}}\s*$"
     rf"|{_METHOD} /\S* (000)(?= )"
 )
-_STATUS_HINTS = (
-    "HTTP",
-    "tatus",
-    "TATUS",
-    "code",
-    "esponded",
-    "eturned",
-    "ompleted",
-    "GET ",
-    "POST ",
-    "PUT ",
-    "DELETE ",
+_STATUS_HINT = re.compile(
+    r"HTTP|(?i:status|code|responded|returned|completed)|\b(?:GET|POST|PUT|DELETE|HEAD|PATCH) "
+)
+_DURATION_HINT = re.compile(
+    r"<\*> ?(?:ns|us|\xc2\xb5s|\xb5s|ms|s|m|h|[nmu]?secs?|milli\w*|micro\w*|nano\w*|seconds?"
+    r"|mins?|minutes?|hours?|MILLISECONDS)(?!\w)"
+    r"|(?i:duration|latency|elapsed|took|time)[._-]?(?:ms|us|ns|s|millis|seconds)\b"
 )
 _DURATION = re.compile(
     r"(?<![\w.:,-])0+(?:\.0+)?\s?(ns|nanoseconds?|us|\xc2\xb5s|\xb5s|microseconds?|usecs?"
@@ -38,12 +35,12 @@ _DURATION_KEY = re.compile(
 )
 _DURATION_LIMIT = 8
 _CONTINUATION = re.compile(
-    r"[ \t]+\S"
-    r"|Caused by: |Suppressed: |\.{3} 0+ (?:more|common frames)"
+    r" +\S"
+    r"|Caused by: |Suppressed: |\.{3} <\*> (?:more|common frames)"
     r"|at [\w$.<>/]+\("
-    r"|goroutine 0+ \[|created by [\w./]+\.|[\w./*()-]+\(0x[0-9a-f]+"
+    r"|goroutine <\*> \[|created by [\w./]+\.|[\w./*()<>-]+\(<\*>[,)]"
     r"|During handling of the above exception|The above exception was the direct cause"
-    r"|[}\])]+[,;]?\s*$|#0+ +(?:0x|/|\{main\}|\[internal)"
+    r"|[}\])]+[,;]?\s*$|#?<\*> +(?:<\*>|\{main\}|\[internal)"
 )
 _EXCEPTION = re.compile(
     r"(?:[a-z][\w$]*\.)*[A-Z][\w$]*(?:Exception|Error|Throwable|Failure|Interrupt)(?::(?: |$)|$)"
@@ -58,13 +55,21 @@ class DurationSpan(NamedTuple):
     ms_factor: float
 
 
+def hints_status(masked: str) -> bool:
+    """Tell whether a line with these masked words may hold an HTTP status."""
+    return WILDCARD in masked and _STATUS_HINT.search(masked) is not None
+
+
+def hints_duration(masked: str) -> bool:
+    """Tell whether a line with these masked words may hold a duration."""
+    return WILDCARD in masked and _DURATION_HINT.search(masked) is not None
+
+
 def status_position(text: str) -> int | None:
     """Return the offset of an HTTP status's first digit in an access-log-like line, or None.
 
     Who reads the digit must still check that it is 1 to 5.
     """
-    if "000" not in text or not any(hint in text for hint in _STATUS_HINTS):
-        return None
     found = _STATUS.search(text)
     if found is None or found.lastindex is None:
         return None
@@ -107,9 +112,9 @@ def _factor(unit: str) -> float:
     return 1e-6 if lowered.startswith("n") else 1e-3
 
 
-def continues(text: str) -> bool:
+def continues(masked: str) -> bool:
     """Tell whether a line without a header looks like the inside of a stack trace or a block."""
-    return _CONTINUATION.match(text) is not None
+    return _CONTINUATION.match(masked) is not None
 
 
 def names_exception(text: str) -> bool:

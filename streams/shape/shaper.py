@@ -9,18 +9,20 @@ import hashlib
 from typing import NamedTuple
 
 from schemas.vocabulary import Level
-from streams.shape.header import read_header
 from streams.shape.levels import LEVEL_WORDS
-from streams.shape.mask import WILDCARD, Masker
+from streams.shape.mask import WILDCARD, Masker, join_masked
 from streams.shape.measures import (
     DurationSpan,
     continues,
     duration_spans,
+    hints_duration,
+    hints_status,
     names_exception,
     status_position,
 )
+from streams.shape.sketch import HeaderReader
 from streams.shape.stamps import StampFormat
-from streams.shape.structured import read_structured
+from streams.shape.structured import needs_reading, read_structured
 
 SHAPER_VERSION = 1
 """Raised with every change that can alter a shape; part of each shape's id."""
@@ -29,7 +31,7 @@ DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 """The table for `bytes.translate` that makes a line (or a joined batch of lines) its key."""
 
 TEXT_LIMIT = 512
-_KEY_LIMIT = 4096
+_KEY_LIMIT = 2048
 _CACHED_KEY_LIMIT = 2048
 _STATUS_CLASSES = "12345"
 
@@ -60,26 +62,31 @@ class ShapeInfo(NamedTuple):
 
 
 class _Core(NamedTuple):
-    """What depends on level and text alone, shared by all keys of a shape."""
+    """What depends on the masked words and on whether a header stood before them."""
 
     shape_id: str
     text: str
+    level: Level | None
     timed: bool
+    may_have_status: bool
+    is_continuation: bool
+    is_exception: bool
     status_ids: tuple[str, ...]
 
 
 class Shaper:
     """Gives the `ShapeInfo` of keys; remembers at most `2 * key_capacity` keys.
 
-    A cache that is full becomes the older one and is emptied when the newer is full: bounded,
-    with no bookkeeping on a hit.
+    A cache that is full becomes the older one, and the older one is dropped: bounded, with no
+    bookkeeping on a hit.
     """
 
     def __init__(self, key_capacity: int = 50_000, token_capacity: int = 50_000) -> None:
         self._capacity = key_capacity
         self._known: dict[bytes, ShapeInfo] = {}
         self._older: dict[bytes, ShapeInfo] = {}
-        self._cores: dict[tuple[Level | None, str, bool], _Core] = {}
+        self._cores: dict[tuple[Level | None, bool, str], _Core] = {}
+        self._headers = HeaderReader(token_capacity)
         self._masker = Masker(token_capacity)
 
     @property
@@ -107,49 +114,85 @@ class Shaper:
 
     def _make(self, key: bytes) -> ShapeInfo:
         text = key[:_KEY_LIMIT].decode("latin-1")
-        header = read_header(text)
-        level, stamp = header.level, header.stamp
-        content = text[header.content_start :]
-        fields = read_structured(text, header.content_start)
-        if fields is not None:
-            level, stamp = level or fields.level, stamp or fields.stamp
-            content = fields.text
-        bare = stamp is None
-        exception = bare and names_exception(text)
-        if level is None:
-            level = _marked_level(content, exception)
-        status = status_position(text)
-        core = self._core(level, self._masker.mask(content), status is not None)
+        if len(key) > _KEY_LIMIT:
+            text = text.rpartition(" ")[0] or text
+        if "\t" in text:
+            text = text.replace("\t", " ")
+        words = text.split(" ")
+        layout = self._headers.layout(words)
+        level, stamp_format = layout.level, layout.stamp_format
+        span: tuple[int, int] | None = None
+        if stamp_format is not None:
+            span = (
+                _position(words, layout.stamp_word, layout.stamp_offset),
+                _position(words, layout.stamp_end_word, layout.stamp_end_offset),
+            )
+        content = words[layout.content_word :] if layout.content_word else words
+        if layout.content_offset > 0:
+            content = [content[0][layout.content_offset :], *content[1:]]
+        if needs_reading(content, text):
+            start = _position(words, layout.content_word, layout.content_offset)
+            fields = read_structured(text, start)
+            if fields is not None:
+                level = level or fields.level
+                if fields.stamp is not None and span is None:
+                    span, stamp_format = fields.stamp[:2], fields.stamp.format
+                content = fields.text.split(" ")
+        masked = self._masker.mask_words(content)
+        core = self._cores.get((level, span is None, masked))
+        if core is None:
+            core = self._remember(level, span is None, masked)
+        status = status_position(text) if core.may_have_status else None
         return ShapeInfo(
             core.shape_id,
             core.text,
-            level,
-            (stamp.start, stamp.end) if stamp is not None else None,
-            stamp.format if stamp is not None else None,
+            core.level,
+            span,
+            stamp_format,
             status,
             duration_spans(text) if core.timed else (),
-            bare and continues(text),
-            exception,
-            core.status_ids,
+            core.is_continuation,
+            core.is_exception,
+            core.status_ids if status is not None else (),
         )
 
-    def _core(self, level: Level | None, masked: str, has_status: bool) -> _Core:
-        found = self._cores.get((level, masked, has_status))
-        if found is not None:
-            return found
-        text = masked.encode("latin-1").decode("utf-8", "replace")[:TEXT_LIMIT] or WILDCARD
-        status_ids: tuple[str, ...] = ()
-        if has_status:
-            base = shape_id(level, text)
-            status_ids = tuple(
-                shape_id(level, text, digit) if digit in _STATUS_CLASSES else base
-                for digit in "0123456789"
-            )
-        core = _Core(shape_id(level, text), text, True, status_ids)
+    def _remember(self, level: Level | None, bare: bool, masked: str) -> _Core:
+        """Do what is left to do, once for all keys with these masked words."""
+        core = _finish(level, bare, masked)
         if len(self._cores) >= self._capacity:
             self._cores.clear()
-        self._cores[(level, masked, has_status)] = core
+        self._cores[level, bare, masked] = core
         return core
+
+
+def _position(words: list[str], word: int, offset: int) -> int:
+    """Return the byte at which `offset` bytes into the word of that index stand."""
+    return sum(map(len, words[:word])) + word + offset
+
+
+def _finish(level: Level | None, bare: bool, masked: str) -> _Core:
+    joined = join_masked(masked)
+    text = joined.encode("latin-1").decode("utf-8", "replace")[:TEXT_LIMIT] or WILDCARD
+    exception = bare and names_exception(joined)
+    if level is None:
+        level = _marked_level(joined, exception)
+    status_ids: tuple[str, ...] = ()
+    may_have_status = hints_status(masked)
+    if may_have_status:
+        status_ids = tuple(
+            shape_id(level, text, digit if digit in _STATUS_CLASSES else "")
+            for digit in "0123456789"
+        )
+    return _Core(
+        shape_id(level, text),
+        text,
+        level,
+        hints_duration(masked),
+        may_have_status,
+        bare and continues(masked),
+        exception,
+        status_ids,
+    )
 
 
 def shape_id(level: Level | None, text: str, status_digit: str = "") -> str:

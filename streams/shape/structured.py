@@ -71,6 +71,13 @@ _TELLING = re.compile(
     r"|method|logger|component|module|kind|operation|op|cause|detail|sql_state_code|state_code)$",
     re.IGNORECASE,
 )
+_ACCESS = re.compile(
+    r"\S+ \S+ [^\[\"]{1,128} ?\[(?P<stamp>00/[A-Z][a-z]{2}/[^\]]+)\] "
+    r"\"(?:(?P<method>[A-Z]{3,9}) [^\"]*|[^\"]*)\"(?P<rest> 0.*)"
+)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_QUOTED_FIELD = re.compile(r'\b([\w.-]+)="((?:[^"\\]|\\.)*)"')
+_SAYING = frozenset({"msg", "message", "err", "error", "reason", "event", "cause", "exception"})
 _ESCAPES = re.compile(r"\\[nrt]")
 
 
@@ -89,20 +96,45 @@ class _Field(NamedTuple):
     nested: bool
 
 
+def needs_reading(words: list[str], text: str) -> bool:
+    """Tell cheaply whether `read_structured` may find something in a content of these words."""
+    if not words or not words[0]:
+        return False
+    first = words[0]
+    return first[0] == "{" or "=" in first or '="' in text or " [00/" in text
+
+
 def read_structured(text: str, start: int) -> Structured | None:
     """Return what a JSON or logfmt line says, or None where the content is neither."""
     first = text[start : start + 1]
-    if first == "{":
-        if text[start + 1 : start + 40].lstrip()[:1] != '"':
-            return None
+    if first == "{" and text[start + 1 : start + 40].lstrip()[:1] == '"':
         return _compose(_json_fields(text, start), mark="json")
-    if first.isalpha() or first in "_@":
-        if "=" in text[start : start + 66] and _LOGFMT_START.match(text, start):
-            fields = _logfmt_fields(text, start)
-            names = {field.name.lower() for field in fields}
-            if len(fields) > 2 and not names.isdisjoint({"msg", "message", "level", "lvl"}):
-                return _compose(fields, mark="logfmt")
+    access = _ACCESS.match(text, start)
+    if access is not None:
+        return _access_line(access)
+    if _LOGFMT_START.match(text, start):
+        fields = _logfmt_fields(text, start)
+        names = {field.name.lower() for field in fields}
+        if len(fields) > 2 and not names.isdisjoint({"msg", "message", "level", "lvl"}):
+            return _compose(fields, mark="logfmt")
+    if '="' in text:
+        return Structured(_QUOTED_FIELD.sub(_hide_quoted, text[start:]), None, None)
     return None
+
+
+def _access_line(found: re.Match[str]) -> Structured:
+    """Write an access-log line: who asked, for what and with which browser does not matter."""
+    stamp = stamp_at(found.string, found.start("stamp"))
+    method = found.group("method")
+    rest = _QUOTED.sub('"0"', found.group("rest"))
+    return Structured(f'0 - - [0] "{method} 0 HTTP/0" {rest}', None, stamp)
+
+
+def _hide_quoted(found: re.Match[str]) -> str:
+    """Hide the quoted value of a field, spaces and all, unless the field is what the line says."""
+    if found.group(1).lower() in _SAYING:
+        return found.group()
+    return f'{found.group(1)}="0"'
 
 
 def _json_fields(text: str, start: int) -> list[_Field]:

@@ -12,6 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from agents.logic.templates import group
 from streams.shape.shaper import Shaper
@@ -89,8 +90,8 @@ def parse_with_opspilot(lines: list[str]) -> tuple[list[str], list[str]]:
     return [template.template_id for template in placed], [template.text for template in placed]
 
 
-def parse_with_drain3(lines: list[str], *, masks: bool) -> tuple[list[str], list[str]]:
-    """Run drain3 in its default configuration, or with its example masks."""
+def drain3_miner(*, masks: bool) -> Any:
+    """Return drain3's miner in its default configuration, or with its example masks."""
     from drain3 import TemplateMiner
     from drain3.masking import MaskingInstruction
     from drain3.template_miner_config import TemplateMinerConfig
@@ -101,7 +102,12 @@ def parse_with_drain3(lines: list[str], *, masks: bool) -> tuple[list[str], list
             MaskingInstruction(pattern, name) for pattern, name in DRAIN3_EXAMPLE_MASKS
         ]
         config.drain_extra_delimiters = ["_"]
-    miner = TemplateMiner(config=config)
+    return TemplateMiner(config=config)
+
+
+def parse_with_drain3(lines: list[str], *, masks: bool) -> tuple[list[str], list[str]]:
+    """Run drain3 over the lines in their order."""
+    miner = drain3_miner(masks=masks)
     ids = [miner.add_log_message(line)["cluster_id"] for line in lines]
     texts = {cluster.cluster_id: cluster.get_template() for cluster in miner.drain.clusters}
     templates = [re.sub(r"<[A-Z]+>", "<*>", texts[cluster]) for cluster in ids]

@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks against other tools; `make bench` runs them."""

@@ -1,0 +1,107 @@
+"""`opspilot templates FILE`: what a log says, with what varies left out; needs no Kafka.
+
+Comes in: a text file. Goes out: its templates with counts, or with `--json` one object per line
+of the file, in its order. Promise: the same lines give the same templates in whatever order.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agents.logic.templates import Grouping, group
+from streams.errors import InputError
+from streams.shape.shaper import Shaper, ShapeInfo
+
+app = typer.Typer()
+
+
+@app.command()
+def templates(
+    file: Annotated[Path, typer.Argument(help="A log file, in any encoding.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per line of the file, in its order.")
+    ] = False,
+) -> None:
+    """Print the templates of a log file with their counts; no Kafka is needed.
+
+    Example: opspilot templates /var/log/syslog
+    """
+    shaper = Shaper()
+    infos = [_shape(shaper, line) for line in read_lines(file)]
+    grouping = group({(info.shape_id, info.text) for info in infos})
+    if as_json:
+        _print_json(infos, grouping)
+    else:
+        _print_table(infos, grouping)
+
+
+def read_lines(file: Path) -> list[bytes]:
+    """Return the lines of a text file without their line ends.
+
+    Raises InputError, in one sentence, for a file that is missing, unreadable, empty or binary.
+    """
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"There is no file {file}: give the path of a log file.") from None
+    except IsADirectoryError:
+        raise InputError(f"{file} is a folder: give the path of a log file in it.") from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from None
+    if not content.strip():
+        raise InputError(f"{file} is empty: give a log file with at least one line.")
+    if b"\0" in content:
+        raise InputError(f"{file} is binary (it holds NUL bytes): give a text file.")
+    lines = content.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix(b"\r") for line in lines]
+
+
+def _shape(shaper: Shaper, line: bytes) -> ShapeInfo:
+    """Shape a line, with bytes that are no UTF-8 replaced as ingest does."""
+    return shaper.line(line.decode("utf-8", "replace").encode())
+
+
+def _print_json(infos: list[ShapeInfo], grouping: Grouping) -> None:
+    for number, info in enumerate(infos, start=1):
+        template = grouping[info.shape_id]
+        typer.echo(
+            json.dumps(
+                {
+                    "line": number,
+                    "shapeId": info.shape_id,
+                    "templateId": template.template_id,
+                    "template": template.text,
+                },
+                ensure_ascii=False,
+            )
+        )
+
+
+def _print_table(infos: list[ShapeInfo], grouping: Grouping) -> None:
+    counts = Counter(grouping[info.shape_id] for info in infos)
+    shapes: dict[str, set[str]] = {}
+    for info in infos:
+        shapes.setdefault(grouping[info.shape_id].template_id, set()).add(info.shape_id)
+    table = Table(box=None, header_style="bold")
+    table.add_column("lines", justify="right")
+    table.add_column("shapes", justify="right")
+    table.add_column("id")
+    table.add_column("template", overflow="fold")
+    for template, count in sorted(counts.items(), key=lambda item: (-item[1], item[0].text)):
+        table.add_row(
+            f"{count:,}",
+            str(len(shapes[template.template_id])),
+            template.template_id,
+            Text(template.text),
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"{len(infos):,} lines, {len(counts):,} templates", highlight=False)

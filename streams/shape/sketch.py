@@ -1,0 +1,217 @@
+"""Read headers once per layout instead of once per line.
+
+Comes in: a key as text, split at spaces. Goes out: its header. The first words are reduced to a
+sketch, in which only what tells a header from content is left (`main` and `worker` are both `qq`,
+`INFO` stays); `read_header` runs on the sketch, and its answer is remembered. So a header is a
+function of the sketch, and the sketch of the line: caches change the speed and nothing else.
+"""
+
+import re
+from typing import NamedTuple
+
+from schemas.vocabulary import Level
+from streams.shape.header import read_header
+from streams.shape.levels import LEVEL_WORDS
+from streams.shape.stamps import StampFormat
+
+_FIRST_READ = 7
+_WORDS_READ = 12
+_WORDS_READ_PADDED = 44
+_WORD = re.compile(r"[A-Za-z_$]+")
+_ZEROS = re.compile(r"0+")
+_ADDRESS = re.compile(r"0{1,3}(?:\.0{1,3}){3}")
+_REDUCED = re.compile(r"q|Q|^\W?000\W*$|x0|^0\.0$|0\.0\.0\.0")
+_IDENTIFIER = re.compile(r"[qQ0_.$-]*[qQ][qQ0_.$-]*0[qQ0_.$-]*|0[qQ0_.$-]*[qQ][qQ0_.$-]*")
+_REPEATED = re.compile(r"((?:[/._-]|::)(?:qq|Qq|QQ|q))\1{3,}")
+_HEX_WORD = re.compile(r"[\[(<@]?0x[0-9a-f]+[\])>,:;.]*|[0a-f-]*0[0a-f-]*[a-f][0a-f-]*")
+_NUMBER = re.compile(r"([\[(-]?)(0+)(?:([.,]0+))?([\]),.:;]*)")
+_BRACKETED_STAMP = re.compile(r"[\[(]0[0T:.,/+Z-]*s?[\])]")
+_LETTERS_KEPT = frozenset("TZIWEFDVMXSCs")
+_LEVELLESS = frozenset({None, StampFormat.BSD, StampFormat.MONTH_DAY_DOT})
+_STAMP_LENGTHS = frozenset({1, 2, 4, 6, 8, 10, 13, 16, 19})
+_KEPT = frozenset(
+    {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
+    | {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "AM", "PM", "UTC", "GMT", "CET", "CEST"}
+    | {"EET", "EEST", "WET", "WEST", "BST", "MSK", "EST", "EDT", "CST", "CDT", "MST", "MDT"}
+    | {"PST", "PDT", "AKST", "AKDT", "IST", "JST", "KST", "SGT", "HKT", "AEST", "AEDT", "NZST"}
+    | {"NZDT", "client", "instance", "last", "message"}
+)
+_SPELLINGS = (str.upper, str.lower, str.capitalize)
+_LEVELS = frozenset(spell(word) for word in LEVEL_WORDS for spell in _SPELLINGS)
+
+
+class Layout(NamedTuple):
+    """A header, in words (as split at spaces) and bytes into them."""
+
+    content_word: int
+    content_offset: int
+    level: Level | None
+    stamp_format: StampFormat | None
+    stamp_word: int
+    stamp_offset: int
+    stamp_end_word: int
+    stamp_end_offset: int
+    settled: bool
+    """Whether words further on could not change it."""
+
+
+def sketch_word(word: str) -> str:
+    """Reduce a word to what a header's reader looks at.
+
+    Letters become `q`, `qq`, `Qq` or `QQ`, digits one, identifiers `qq0`; words that headers use
+    and the digits of stamps stay.
+    """
+    if len(word) > 96:
+        word = word[:96]
+    if _HEX_WORD.fullmatch(word):
+        return word[: word.index("x") + 1] + "0" if "x" in word else "q0"
+    text = _WORD.sub(_sketch_letters, word)
+    if "q" not in text and "Q" not in text:
+        return _sketch_number(text)
+    bracketed = _BRACKETED_STAMP.match(text)
+    kept = bracketed.end() if bracketed is not None else 0
+    rest = text[kept:]
+    if "0" in rest:
+        rest = _IDENTIFIER.sub("qq0", _ZEROS.sub("0", rest))
+    if len(rest) > 9:
+        rest = _REPEATED.sub(r"\1\1\1", rest)
+    return text[:kept] + rest
+
+
+def _sketch_number(text: str) -> str:
+    """Reduce a word without letters of its own: keep the digits of stamps, no others."""
+    text = _ADDRESS.sub("0.0.0.0", text)
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return text
+    opened, digits, fraction, end = found.groups()
+    if fraction:
+        kept = len(digits) == 10 or opened == "[" or end == "]" or fraction + end == ".000:"
+        return text if kept or (len(digits) == 2 and len(fraction) == 3) else "0.0"
+    return text if len(digits) in _STAMP_LENGTHS else f"{opened}000{end}"
+
+
+def _sketch_letters(found: re.Match[str]) -> str:
+    letters = found.group()
+    if len(letters) == 1:
+        return letters if letters in _LETTERS_KEPT else "q"
+    if letters in _KEPT or letters in _LEVELS:
+        return letters
+    if letters.endswith(("Exception", "Error")):
+        return "Qq" + ("Exception" if letters.endswith("Exception") else "Error")
+    if letters.isupper():
+        return "QQ"
+    return "Qq" if letters[0].isupper() else "qq"
+
+
+def _holds(sketched: str, offset: int) -> bool:
+    """Tell whether `offset` bytes into a sketched word is the same place in the word itself."""
+    if offset <= 0 or not _REDUCED.search(sketched):
+        return True
+    bracketed = _BRACKETED_STAMP.match(sketched)
+    if bracketed is not None and offset <= bracketed.end():
+        return True
+    before = sketched[:offset]
+    return "0" not in before and "q" not in before and "Q" not in before
+
+
+class HeaderReader:
+    """Gives the layout of a line's header; bounded memory of words and of sketches."""
+
+    def __init__(self, capacity: int = 20_000) -> None:
+        self._capacity = capacity
+        self._words: dict[str, str] = {}
+        self._layouts: dict[str, Layout] = {}
+
+    @property
+    def cached(self) -> int:
+        """How many words and sketches are remembered."""
+        return len(self._words) + len(self._layouts)
+
+    def layout(self, words: list[str]) -> Layout:
+        """Return the layout of a line that was split at single spaces.
+
+        Seven words decide where they can: a header that ends among the first five, with its
+        level or without a stamp. Twelve (or more, where spaces pad them) decide otherwise.
+        """
+        layout = self._sketched(words, words[:_FIRST_READ])
+        if layout.settled:
+            return layout
+        first = words[:_WORDS_READ]
+        if first.count("") > 1:
+            first = words[:_WORDS_READ_PADDED]
+        return self._sketched(words, first)
+
+    def _sketched(self, words: list[str], first: list[str]) -> Layout:
+        known = self._words
+        try:
+            sketched = [known[word] for word in first]
+        except KeyError:
+            sketched = [self._word(word) for word in first]
+        if len(first) < len(words):
+            sketched.append("qq")
+        sketch = " ".join(sketched)
+        layout = self._layouts.get(sketch)
+        if layout is None:
+            layout = _read(sketched)
+            if len(self._layouts) >= self._capacity:
+                self._layouts.clear()
+            self._layouts[sketch] = layout
+        return layout
+
+    def _word(self, word: str) -> str:
+        sketched = self._words.get(word)
+        if sketched is None:
+            sketched = sketch_word(word)
+            if len(self._words) >= self._capacity:
+                self._words.clear()
+            if len(word) <= 128:
+                self._words[word] = sketched
+        return sketched
+
+
+def _read(sketched: list[str]) -> Layout:
+    """Read the header of a sketch and say where it ends in words.
+
+    An offset into a word holds only for words that a sketch leaves as they are; a content that
+    would begin inside another word begins with that word, and a stamp there is none.
+    """
+    header = read_header(" ".join(sketched))
+    starts = [0]
+    for text in sketched:
+        starts.append(starts[-1] + len(text) + 1)
+    word, offset = _place(header.content_start, starts)
+    sketched = [*sketched, ""]
+    if not _holds(sketched[word], offset):
+        offset = 0
+    if header.stamp is not None:
+        first, before = _place(header.stamp.start, starts)
+        last, behind = _place(header.stamp.end, starts)
+        if _holds(sketched[first], before) and _holds(sketched[last], behind):
+            stamp = header.stamp.format
+            settled = _settled(sketched, word, header.level, stamp)
+            return Layout(word, offset, header.level, stamp, first, before, last, behind, settled)
+    settled = header.stamp is None and _settled(sketched, word, header.level, None)
+    return Layout(word, offset, header.level, None, 0, 0, 0, 0, settled)
+
+
+def _settled(
+    sketched: list[str], word: int, level: Level | None, stamp: StampFormat | None
+) -> bool:
+    """Tell whether a header that was read from seven words is the whole header."""
+    if word >= _FIRST_READ - 1 or (level is None and stamp not in _LEVELLESS):
+        return False
+    rest = "".join(sketched[word:_FIRST_READ])
+    return rest.rfind("[") <= rest.rfind("]")
+
+
+def _place(position: int, starts: list[int]) -> tuple[int, int]:
+    """Return the word that holds `position` and how far into it; the end of a word is the
+    place -1 of the next.
+    """
+    for index in range(len(starts) - 1):
+        if position < starts[index + 1] - 1:
+            return index, position - starts[index]
+        if position == starts[index + 1] - 1:
+            return index + 1, -1
+    return len(starts) - 1, 0

@@ -230,12 +230,13 @@ def _shape_dicts(
             }
         )
     for shapes in found.values():
-        shapes.sort(
-            key=lambda shape: (
-                -shape["count"], shape["shape_id"], shape["level"] or "", shape["status_class"] or 0,
-            )
-        )  # fmt: skip
+        shapes.sort(key=_by_count)
     return found
+
+
+def _by_count(shape: dict[str, Any]) -> tuple[object, ...]:
+    level, status = shape["level"] or "", shape["status_class"] or 0
+    return (-shape["count"], shape["shape_id"], level, status)
 
 
 def _count(

@@ -4,7 +4,7 @@ A record gives one entry, or several (OTLP). Columns are numpy arrays or lists o
 the order of records; words that repeat stand once in a list and as codes in the column.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -58,8 +58,9 @@ class Entries:
     instance_names: list[str]
     levels: Ints
     """The level that the record states, as an index of LEVELS; NO_LEVEL where it states none."""
-    streams: Ints
-    """Which entries come from one writer: only within it does one line continue another."""
+    streams: Callable[[], Ints]
+    """Which entries come from one writer: only within it does one line continue another. It is
+    asked for only where a batch holds such lines."""
     pieces: dict[int, int] = field(default_factory=dict)
     """Entries whose text was joined to an earlier entry's (CRI and Docker partial lines)."""
     dead: list[DeadRecord] = field(default_factory=list)

@@ -14,6 +14,8 @@ class TidyTexts:
     """Texts that can be joined by a NUL."""
 
     texts: list[str]
+    joined: str
+    """The texts, a NUL between each two."""
     rests: dict[int, str] = field(default_factory=dict)
     """What a text of several lines holds below its first."""
     truncated: list[int] = field(default_factory=list)
@@ -25,8 +27,8 @@ def tidy(texts: list[str], max_bytes: int) -> TidyTexts:
     long = len(joined) > max_bytes and 4 * max(map(len, texts)) > max_bytes
     clean = joined.count("\0") == max(0, len(texts) - 1)
     if clean and not long and "\n" not in joined and "\r" not in joined:
-        return TidyTexts(texts)
-    result = TidyTexts([])
+        return TidyTexts(texts, joined)
+    result = TidyTexts([], "")
     for index, text in enumerate(texts):
         if 4 * len(text) > max_bytes:
             encoded = text.encode("utf-8", "replace")
@@ -38,6 +40,7 @@ def tidy(texts: list[str], max_bytes: int) -> TidyTexts:
             if rest:
                 result.rests[index] = rest
         result.texts.append(text)
+    result.joined = "\0".join(result.texts)
     return result
 
 

@@ -4,6 +4,8 @@ Comes in: the kind of each line and who wrote it. Goes out: for each line, the l
 event. Promise: nothing crosses a batch: a continuation whose head is not in the batch has none.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,11 +15,11 @@ from streams.ingest.shapes import EXCEPTION, HEAD
 NO_HEAD = -1
 
 
-def heads(kinds: Ints, streams: Ints, routine: NDArray[np.bool_]) -> Ints:
+def heads(kinds: Ints, streams: Callable[[], Ints], routine: NDArray[np.bool_]) -> Ints:
     """Return the index of each line's head: itself for an event, NO_HEAD where it is not there.
 
-    `kinds`: HEAD, CONTINUATION or EXCEPTION; `streams`: equal numbers come from one writer, in
-    order; `routine`: the line's level is info or debug. An exception's name belongs to the line
+    `kinds`: HEAD, CONTINUATION or EXCEPTION; `streams`: equal numbers come from one writer,
+    in order; `routine`: the line's level is info or debug. An exception's name belongs to the line
     above it in its stream, unless the event above is routine (what a logger says is not the cause
     of what another thread prints), there is none, or the line above is an exception's name too.
     """
@@ -25,8 +27,9 @@ def heads(kinds: Ints, streams: Ints, routine: NDArray[np.bool_]) -> Ints:
     own = np.arange(count)
     if not kinds.any():
         return own
-    order = np.argsort(streams, kind="stable")
-    kind, stream = kinds[order], streams[order]
+    writers = streams()
+    order = np.argsort(writers, kind="stable")
+    kind, stream = kinds[order], writers[order]
     first = np.empty(count, np.bool_)
     first[:1] = True
     first[1:] = stream[1:] != stream[:-1]

@@ -85,8 +85,13 @@ class EntryReader:
             identity, instance = self._identities.resolve(_own_key(claim, keys.words[key]))
             services.append(names[identity])
             writers.append(instances[instance])
-        paths: Codes[str] = Codes()
-        path_codes = paths.column([record.fb_path for record in records])
+
+        def streams() -> Ints:
+            paths: Codes[str] = Codes()
+            path_codes = paths.column([record.fb_path for record in records])
+            streams: Ints = pair_codes * len(paths.words) + path_codes
+            return streams
+
         return Entries(
             [record.log for record in records],
             times,
@@ -96,7 +101,7 @@ class EntryReader:
             np.array(writers, np.int64)[pair_codes],
             instances.words,
             np.full(count, NO_LEVEL, np.int64),
-            pair_codes * len(paths.words) + path_codes,
+            streams,
         )
 
     def _read_each(self, batch: RawBatch) -> Entries:
@@ -214,7 +219,7 @@ class _Builder:
             np.array(self._instances, np.int64),
             self._instance_names.words,
             np.array(self._levels, np.int64),
-            np.array(self._streams, np.int64),
+            lambda: np.array(self._streams, np.int64),
             self._pieces,
             self._dead,
             self.control,

@@ -72,7 +72,7 @@ _TOKEN_RULES = tuple(
         (("hf_",), r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{20,}"),
         (("npm_",), r"npm_[A-Za-z0-9]{30,}"),
         (("pypi-",), r"pypi-[A-Za-z0-9_-]{30,}"),
-        (("_v1_",), r"do[opr]_v1_[0-9a-f]{32,}"),
+        (("dop_v", "doo_v", "dor_v"), r"do[opr]_v1_[0-9a-f]{32,}"),
         (("SG.",), r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
         (("hvs.", "hvb."), r"hv[sb]\.[A-Za-z0-9_-]{20,}"),
         (("eyJ",), r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,4}"),
@@ -183,29 +183,49 @@ _EXACT_HINT = _hint(_EXACT_RULES)
 _FLAT_HINT = _hint(_FLAT_RULES)
 
 
+_LONG_NUMBER_HINT = re.compile("|".join(_LONG_NUMBERS))
+_CLEAN_LIMIT = 20_000
+_CLEAN_LENGTH = 1_024
+
+
 class Redactor:
-    """Redacts texts by one set of options."""
+    """Redacts texts by one set of options; remembers a bounded number of harmless texts."""
 
     def __init__(self, *, redact_ips: bool = False) -> None:
         self._redact_ips = redact_ips
+        self._clean: set[bytes] = set()
 
     def redact(self, text: str) -> str:
         """Return `text` without secrets; the same text where it holds none."""
-        if _EXACT_HINT.search(text):
-            text = _apply(_EXACT_RULES, text, text)
-        flat = text.lower().replace("_", "").replace("-", "")
-        if _FLAT_HINT.search(flat):
-            text = _apply(_FLAT_RULES, text, flat)
-        text = _apply(_PERSON_RULES, text, text)
-        zeros = text.encode("ascii", "replace").translate(_ZEROS).decode("ascii")
-        for run in _LONG_NUMBERS:
-            if run in zeros:
-                text = _CARD.sub(_card, text)
-                break
+        # No word that a rule needs has a digit, so texts that differ in digits alone are alike.
+        zeros = text.encode("ascii", "replace").translate(_ZEROS)
+        if zeros not in self._clean:
+            text = self._redact(text, zeros)
         if self._redact_ips:
             for pattern in _IPS:
                 text = pattern.sub("<ip>", text)
         return text
+
+    def _redact(self, text: str, zeros: bytes) -> str:
+        flat = text.lower().replace("_", "").replace("-", "")
+        hinted = (
+            _EXACT_HINT.search(text) is not None,
+            _FLAT_HINT.search(flat) is not None,
+            any(word in text for rule in _PERSON_RULES for word in rule.needs),
+            _LONG_NUMBER_HINT.search(zeros.decode("ascii")) is not None,
+        )
+        if not any(hinted) and len(zeros) <= _CLEAN_LENGTH:
+            if len(self._clean) >= _CLEAN_LIMIT:
+                self._clean.clear()
+            self._clean.add(zeros)
+        exact, named, person, number = hinted
+        if exact:
+            text = _apply(_EXACT_RULES, text, text)
+        if named:
+            text = _apply(_FLAT_RULES, text, flat)
+        if person:
+            text = _apply(_PERSON_RULES, text, text)
+        return _CARD.sub(_card, text) if number else text
 
 
 def _apply(rules: tuple[Rule, ...], text: str, hay: str) -> str:

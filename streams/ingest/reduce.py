@@ -51,7 +51,7 @@ class Reducer:
         clock_ms = 0
         if len(entries):
             tidied = tidy(entries.texts, self._options.max_line_bytes)
-            lines = self._table.read(tidied.texts)
+            lines = self._table.read(tidied.joined)
             digests, clock_ms = self._digest(batch, entries, tidied, lines)
         return Reduced(
             digests, entries.dead, _totals(batch, entries, digests), clock_ms, entries.ended

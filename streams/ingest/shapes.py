@@ -21,7 +21,6 @@ HEAD, CONTINUATION, EXCEPTION = 0, 1, 2
 """Kinds of line: an event of its own; the inside of one; an exception's name, perhaps either."""
 SHAPE_TEXT_LIMIT = 512
 _LONG_KEY = 2048
-_SEPARATOR = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +81,11 @@ class ShapeTable:
         self._status_shapes: dict[tuple[int, int], int] = {}
         self._columns = {name: array("q") for name in ("shape", "kind", "level", "status", "time")}
 
-    def read(self, texts: list[str]) -> Lines:
-        """Give each text its layout; no text may hold the NUL that joins them."""
+    def read(self, joined: str) -> Lines:
+        """Give each of the texts, joined by NULs, its layout."""
         if len(self._keys) >= self._limit:
             self._empty()
-        buffer = _SEPARATOR.join(texts).encode("utf-8", "replace")
+        buffer = joined.encode("utf-8", "replace")
         keys = buffer.translate(DIGITS_TO_ZERO).split(b"\0")
         lengths = np.fromiter(map(len, keys), np.int64, len(keys))
         starts = np.cumsum(lengths + 1) - lengths - 1

@@ -35,6 +35,7 @@ def run_stage(stage: Stage) -> None:
         _announce(stage.name, await health.start())
 
     stage.app.task(announce)
+    stage.settings.worker.data_folder.mkdir(parents=True, exist_ok=True)
     worker = faust.Worker(
         stage.app,
         loglevel=stage.settings.worker.log_level,

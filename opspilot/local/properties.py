@@ -74,6 +74,9 @@ def server_properties(broker: BrokerProperties) -> str:
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
         "share.coordinator.state.topic.num.partitions": "1",
+        # After a crash the node must wait until its former self's session is over (9 s by default).
+        "broker.session.timeout.ms": "3000",
+        "broker.heartbeat.interval.ms": "500",
         # The cleaner's default table takes 128 MiB of heap at once; this one still covers
         # 300,000 keys in a pass.
         "log.cleaner.dedupe.buffer.size": str(broker.cleaner_buffer_bytes),

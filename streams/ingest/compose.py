@@ -162,7 +162,7 @@ class Composer:
             rest = tidied.rests.get(line)
             following = [tidied.texts[other] for other in followers.of(line, _FOLLOWING_LINES)]
             if rest or following:
-                text = "\n".join([text, *([rest] if rest else []), *following])
+                text = "\n".join(filter(None, (text, rest, *following)))
         return self._redactor.redact(text[: EXAMPLE_LIMIT + _LOOKAHEAD])[:EXAMPLE_LIMIT]
 
     def _instances(self, digest: Ints, entries: Entries) -> dict[int, tuple[str, ...]]:

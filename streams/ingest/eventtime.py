@@ -143,7 +143,8 @@ def record_ms(value: object) -> int | None:
         return None
     for bound, factor in ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6)):
         if 0 <= value < bound:
-            return plausible(round(value * factor))
+            # The little that is added undoes what binary fractions take away.
+            return plausible(int(value * factor + 0.001))
     return None
 
 

@@ -24,7 +24,7 @@ class TidyTexts:
 def tidy(texts: list[str], max_bytes: int) -> TidyTexts:
     """Part texts into first lines and rests; cut what is longer than `max_bytes` of UTF-8."""
     joined = "\0".join(texts)
-    long = len(joined) > max_bytes and 4 * max(map(len, texts)) > max_bytes
+    long = 4 * len(joined) > max_bytes and 4 * max(map(len, texts)) > max_bytes
     clean = joined.count("\0") == max(0, len(texts) - 1)
     if clean and not long and "\n" not in joined and "\r" not in joined:
         return TidyTexts(texts, joined)

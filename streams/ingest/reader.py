@@ -210,6 +210,8 @@ class _Builder:
         """Return the columns."""
         for head, texts in self._joined.items():
             self._texts[head] = "".join(texts)
+        for piece in self._pieces:
+            self._texts[piece] = ""
         return Entries(
             self._texts,
             _times([None if time is None else plausible(time) for time in self._times]),

@@ -29,7 +29,8 @@ _SPELLINGS: dict[Level, tuple[str, ...]] = {
 }
 _PROGRAMS = (
     "app", "main", "worker-3", "server", "core", "agentd", "http-nio-8080-exec-4",
-    "pool-2-thread-1", "com.example.shop.Orders", "controller", "scheduler", "gateway", "api", "io.acme.Runner",
+    "pool-2-thread-1", "com.example.shop.Orders", "controller", "scheduler", "gateway", "api",
+    "io.acme.Runner",
 )  # fmt: skip
 _HEADERS = (
     "2026-03-{d:02d} {h:02d}:{m:02d}:{s:02d},{ms:03d} {level} [{program}] ",

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agents.logic.templates import group
-from streams.shape.shaper import DIGITS_TO_ZERO, Shaper, ShapeInfo
+from streams.shape.shaper import DIGITS_TO_ZERO, ShapeInfo, Shaper
 from training.evaluation.grouping import drain3_miner
 
 BATCH_LINES = 5_000

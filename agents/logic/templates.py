@@ -121,7 +121,7 @@ def _chain(first: dict[Tokens, Tokens], then: dict[Tokens, Tokens]) -> dict[Toke
 
 
 def _merge_named(patterns: set[Tokens]) -> dict[Tokens, Tokens]:
-    """Merge the values of `key=value` words, several keys at once: the keys hold a line together."""
+    """Merge the values of `key=value` words, of several keys at once."""
     families: dict[Tokens, list[Tokens]] = defaultdict(list)
     for pattern in patterns:
         if any("=" in word for word in pattern):
@@ -163,9 +163,9 @@ def _merge_singles(patterns: set[Tokens]) -> dict[Tokens, Tokens]:
         if not merged:
             continue
         for tokens, pattern in current.items():
-            value = merged.get((_without(pattern, position), pattern[position]))
-            if value is not None:
-                current[tokens] = (*pattern[:position], value, *pattern[position + 1 :])
+            hidden = merged.get((_without(pattern, position), pattern[position]))
+            if hidden is not None:
+                current[tokens] = (*pattern[:position], hidden, *pattern[position + 1 :])
     return current
 
 
@@ -235,6 +235,14 @@ def _merge_rare(patterns: set[Tokens]) -> dict[Tokens, Tokens]:
     replaced = {pattern: pattern for pattern in patterns}
     for skeleton, members in families.items():
         constants = sum(1 for token in skeleton if WILDCARD not in token)
-        if len(members) >= VALUES_ELSEWHERE and constants * 2 >= len(skeleton):
+        if len(members) < VALUES_ELSEWHERE or constants * 2 < len(skeleton):
+            continue
+        words = [
+            sorted({member[position] for member in members}) for position in range(len(skeleton))
+        ]
+        if all(
+            len(found) == 1 or _is_value(found, skeleton[position], position, skeleton)
+            for position, found in enumerate(words)
+        ):
             replaced.update(dict.fromkeys(members, skeleton))
     return replaced

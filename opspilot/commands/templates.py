@@ -16,7 +16,7 @@ from rich.text import Text
 
 from agents.logic.templates import Grouping, group
 from streams.errors import InputError
-from streams.shape.shaper import Shaper, ShapeInfo
+from streams.shape.shaper import ShapeInfo, Shaper
 
 app = typer.Typer()
 

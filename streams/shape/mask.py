@@ -30,6 +30,7 @@ _WHOLE = re.compile(
     r"|[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5,}"  # MAC and longer
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
     r"|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){3,7}(?:%\w+|\+0+)?"  # IPv6
+    r"|(?=[^0]*0)[0-9a-fA-F:]*::[0-9a-fA-F:]*(?:%\w+)?"
     r"|[A-Za-z]:\\.*|\\\\?[^\\]+\\.*"  # Windows paths
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # mail
     rf"|(?:[A-Za-z0-9_-]+\.)+(?:{_TLD})\.?(?::0+)?"  # hosts
@@ -61,6 +62,19 @@ _KEY = re.compile(r"[A-Za-z_@][\w.\-@/]*$")
 _WORD_TAIL = re.compile(r"[.,;:)\]]*$")
 _PREPOSITIONS = frozenset({"from", "by", "at", "on", "with", "via"})
 _BEFORE_USER = frozenset({"for", "invalid", "illegal", "unknown"})
+
+_REQUEST = re.compile(r"\b(GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS) /[^\s\"']*")
+_DATE = re.compile(
+    r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
+    r"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* <\*>"
+    r"|<\*> (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b)(?:,? <\*>(?![^\s,;)\]]))*"
+)
+_REPEATED = re.compile(r"(?<!\S)([^\s<]*<\*>)(?:,? \1(?![^\s,;)\]]))+")
+_UNIT = re.compile(
+    r"<\*>(?: (?:[KMGTPk]?i?[bB](?:ps|/s)?|secs?|s)"
+    r"|(?:[num\xb5]s|\xc2\xb5s|secs?|mins?|hrs?|[smhd]))(?=[^\w]|$)"
+)
+_RESTATED = re.compile(r"(<\*> bytes) \(<\*>\)")
 
 
 def mask_token(token: str) -> str:
@@ -216,20 +230,6 @@ def join_masked(masked: str) -> str:
         text = _UNIT.sub(WILDCARD, text)
         text = _RESTATED.sub(r"\1", text)
     return text
-
-
-_REQUEST = re.compile(r"\b(GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS) /[^\s\"']*")
-_DATE = re.compile(
-    r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
-    r"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* <\*>"
-    r"|<\*> (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b)(?:,? <\*>(?![^\s,;)\]]))*"
-)
-_REPEATED = re.compile(r"(?<!\S)([^\s<]*<\*>)(?:,? \1(?![^\s,;)\]]))+")
-_UNIT = re.compile(
-    r"<\*>(?: (?:[KMGTPk]?i?[bB](?:ps|/s)?|secs?|s)|(?:[num\xb5]s|\xc2\xb5s|secs?|mins?|hrs?|[smhd]))"
-    r"(?=[^\w]|$)"
-)
-_RESTATED = re.compile(r"(<\*> bytes) \(<\*>\)")
 
 
 def _hide_users(masked: list[str]) -> list[str]:

@@ -7,13 +7,12 @@ which the caller reads the values from the line itself. Also: does a line contin
 import re
 from typing import NamedTuple
 
-from streams.shape.mask import WILDCARD
-
 _METHOD = r"(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS|PROPFIND|CONNECT)"
 _STATUS = re.compile(
     r"HTTP/0(?:\.0)?\\?\"?[ ,]{1,2}\"?(?:status=)?(000)(?![\d.])"
-    r"|(?i:\b(?:http|response|resp)?[._-]?(?:status(?:[._-]?code)?|code)\\?[\"']?\s?[=:]\s?\\?[\"']?)(000)(?![\d.])"
-    r"|(?i:\bstatus(?: code)?(?: is| of)?|\bHTTP|\bresponded(?: with)?|\breturned(?: HTTP)?|\bCompleted) (000)(?![\d.])"
+    r"|(?i:(?:status(?:[._-]?code)?|\bcode|_code)\\?[\"']?\s?[=:]\s?\\?[\"']?)(000)(?![\d.])"
+    r"|(?i:\bstatus(?: code)?(?: is| of)?|\bHTTP|\bresponded(?: with)?|\breturned(?: HTTP)?"
+    r"|\bCompleted) (000)(?![\d.])"
     rf"|(?<= ){_METHOD} /[^\n]{{0,900}}? (000)(?: 0+){{2,}}\s*$"
     rf"|{_METHOD} /\S* (000)(?= )"
 )
@@ -57,12 +56,12 @@ class DurationSpan(NamedTuple):
 
 def hints_status(masked: str) -> bool:
     """Tell whether a line with these masked words may hold an HTTP status."""
-    return WILDCARD in masked and _STATUS_HINT.search(masked) is not None
+    return _STATUS_HINT.search(masked) is not None
 
 
 def hints_duration(masked: str) -> bool:
     """Tell whether a line with these masked words may hold a duration."""
-    return WILDCARD in masked and _DURATION_HINT.search(masked) is not None
+    return _DURATION_HINT.search(masked) is not None
 
 
 def status_position(text: str) -> int | None:

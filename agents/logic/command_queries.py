@@ -7,6 +7,7 @@ what destroys data, runs code or cannot be read in one way is blocked.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from agents.logic.command_table import words
 from agents.logic.command_verdict import SAFE, Verdict, blocked, needs_approval, worst
@@ -19,8 +20,10 @@ _SQL_READING = words(
     "select show explain describe desc with values table begin commit rollback use"
 )
 _SQL_CHANGING = words(
-    "insert update alter create grant revoke reindex vacuum analyze analyse checkpoint cluster kill"
-    " optimize flush start stop change merge lock unlock refresh comment repair rename reload pause"
+    "insert update alter create grant revoke reindex vacuum analyze analyse checkpoint cluster"
+    " kill"
+    " optimize flush start stop change merge lock unlock refresh comment repair rename reload"
+    " pause"
     " resume disable enable set reset replace check dbcc backup restore"
 )
 _SQL_DESTROYING = words("drop truncate delete purge shutdown")
@@ -32,18 +35,25 @@ _SQL_BEFORE_PARENTHESIS = words(
     " between interval distinct table into only lateral materialized partition rows order explain"
 )
 _SQL_FUNCTIONS = words(
-    "count sum avg min max age now left right length lower upper coalesce nullif round floor ceil abs"
-    " date_trunc extract to_char to_timestamp concat concat_ws substr substring trim replace split_part"
+    "count sum avg min max age now left right length lower upper coalesce nullif round floor ceil"
+    " abs"
+    " date_trunc extract to_char to_timestamp concat concat_ws substr substring trim replace"
+    " split_part"
     " string_agg array_agg json_agg greatest least row_number rank dense_rank lag lead cardinality"
     " array_length unnest cast convert format ifnull isnull if timestampdiff date_sub date_add"
     " timediff sec_to_time from_unixtime unix_timestamp sysdate curdate curtime datediff dateadd"
-    " getdate generate_series current_setting inet_server_addr inet_client_addr version pg_postmaster_start_time"
+    " getdate generate_series current_setting inet_server_addr inet_client_addr version"
+    " pg_postmaster_start_time"
     " pg_is_in_recovery pg_blocking_pids pg_size_pretty pg_database_size pg_relation_size"
     " pg_total_relation_size pg_table_size pg_indexes_size pg_wal_lsn_diff pg_current_wal_lsn"
-    " pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_stat_get_activity"
-    " pg_get_replication_slots pg_is_wal_replay_paused pg_conf_load_time pg_tablespace_size pg_ls_waldir"
-    " pg_lock_status pg_get_indexdef pg_get_constraintdef pg_get_viewdef obj_description has_table_privilege"
-    " regclass quote_ident txid_current_snapshot mxid_age stddev percentile_cont percentile_disc mode"
+    " pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp"
+    " pg_stat_get_activity"
+    " pg_get_replication_slots pg_is_wal_replay_paused pg_conf_load_time pg_tablespace_size"
+    " pg_ls_waldir"
+    " pg_lock_status pg_get_indexdef pg_get_constraintdef pg_get_viewdef obj_description"
+    " has_table_privilege"
+    " regclass quote_ident txid_current_snapshot mxid_age stddev percentile_cont percentile_disc"
+    " mode"
     " object_name db_name object_id sys_extract_utc"
     " numeric decimal varchar char int integer bigint double timestamp date time text row array"
 )
@@ -128,7 +138,7 @@ _SQL_WRITING = (
 
 def _judge_sql_functions(tokens: Sequence[str]) -> Verdict:
     verdicts = []
-    for name, following in zip(tokens, tokens[1:], strict=False):
+    for name, following in pairwise(tokens):
         if following != "(" or not (name[0].isalpha() or name[0] in '"`_@'):
             continue
         if name in _SQL_BEFORE_PARENTHESIS or name in _SQL_FUNCTIONS:
@@ -141,25 +151,37 @@ def _judge_sql_functions(tokens: Sequence[str]) -> Verdict:
 
 
 _SQL_CHANGING_FUNCTIONS = words(
-    "pg_terminate_backend pg_cancel_backend pg_reload_conf pg_switch_wal pg_rotate_logfile pg_promote"
-    " pg_stat_reset pg_stat_statements_reset pg_wal_replay_pause pg_wal_replay_resume pg_create_restore_point"
-    " pg_backup_start pg_backup_stop pg_prewarm set_config pg_advisory_unlock_all pg_log_backend_memory_contexts"
+    "pg_terminate_backend pg_cancel_backend pg_reload_conf pg_switch_wal pg_rotate_logfile"
+    " pg_promote"
+    " pg_stat_reset pg_stat_statements_reset pg_wal_replay_pause pg_wal_replay_resume"
+    " pg_create_restore_point"
+    " pg_backup_start pg_backup_stop pg_prewarm set_config pg_advisory_unlock_all"
+    " pg_log_backend_memory_contexts"
     " pg_create_physical_replication_slot setval sleep pg_sleep"
 )
 
 _REDIS_READING = words(
-    "get info ping dbsize scan hscan sscan zscan ttl pttl type strlen llen hlen scard zcard exists lrange"
-    " zrange hget hgetall hkeys smembers lindex time role lastsave echo command xlen xinfo xpending wait"
-    " slowlog/get slowlog/len client/list client/info client/getname client/id config/get memory/usage"
-    " memory/stats memory/doctor latency/latest latency/history latency/doctor latency/graph cluster/info"
-    " cluster/nodes cluster/slots cluster/shards cluster/myid cluster/keyslot acl/list acl/whoami acl/log"
-    " sentinel/masters sentinel/master sentinel/replicas sentinel/slaves sentinel/sentinels sentinel/ckquorum"
+    "get info ping dbsize scan hscan sscan zscan ttl pttl type strlen llen hlen scard zcard"
+    " exists lrange"
+    " zrange hget hgetall hkeys smembers lindex time role lastsave echo command xlen xinfo"
+    " xpending wait"
+    " slowlog/get slowlog/len client/list client/info client/getname client/id config/get"
+    " memory/usage"
+    " memory/stats memory/doctor latency/latest latency/history latency/doctor latency/graph"
+    " cluster/info"
+    " cluster/nodes cluster/slots cluster/shards cluster/myid cluster/keyslot acl/list acl/whoami"
+    " acl/log"
+    " sentinel/masters sentinel/master sentinel/replicas sentinel/slaves sentinel/sentinels"
+    " sentinel/ckquorum"
     " sentinel/get-master-addr-by-name object/encoding object/idletime object/freq module/list"
 )
 _REDIS_CHANGING = words(
-    "keys monitor set expire persist bgsave bgrewriteaof save config/set config/rewrite config/resetstat"
-    " client/kill client/pause client/unpause client/no-evict slowlog/reset latency/reset memory/purge"
-    " cluster/failover cluster/replicate cluster/meet cluster/saveconfig sentinel/failover sentinel/reset"
+    "keys monitor set expire persist bgsave bgrewriteaof save config/set config/rewrite"
+    " config/resetstat"
+    " client/kill client/pause client/unpause client/no-evict slowlog/reset latency/reset"
+    " memory/purge"
+    " cluster/failover cluster/replicate cluster/meet cluster/saveconfig sentinel/failover"
+    " sentinel/reset"
     " sentinel/set failover acl/setuser publish psubscribe subscribe"
 )
 
@@ -192,28 +214,40 @@ _MONGO_TOKEN = re.compile(
     r"""\s+|'[^'\\]*'|"[^"\\]*"|\$?[A-Za-z_][A-Za-z0-9_]*|[0-9]+(?:\.[0-9]+)?|[-.,:(){}\[\];]"""
 )
 _MONGO_READING = words(
-    "rs.status rs.conf rs.config rs.printReplicationInfo rs.printSecondaryReplicationInfo rs.hello rs.isMaster"
-    " db.serverStatus db.stats db.currentOp db.hello db.isMaster db.hostInfo db.version db.getMongo"
-    " db.printReplicationInfo db.printSecondaryReplicationInfo db.getReplicationInfo db.getProfilingStatus"
-    " db.getCollectionNames db.getCollectionInfos sh.status sh.getBalancerState sh.isBalancerRunning"
-    " db.serverCmdLineOpts db.serverBuildInfo db.listCommands db.getName sh.balancerCollectionStatus"
+    "rs.status rs.conf rs.config rs.printReplicationInfo rs.printSecondaryReplicationInfo"
+    " rs.hello rs.isMaster"
+    " db.serverStatus db.stats db.currentOp db.hello db.isMaster db.hostInfo db.version"
+    " db.getMongo"
+    " db.printReplicationInfo db.printSecondaryReplicationInfo db.getReplicationInfo"
+    " db.getProfilingStatus"
+    " db.getCollectionNames db.getCollectionInfos sh.status sh.getBalancerState"
+    " sh.isBalancerRunning"
+    " db.serverCmdLineOpts db.serverBuildInfo db.listCommands db.getName"
+    " sh.balancerCollectionStatus"
 )
 _MONGO_CHANGING = words(
-    "rs.stepDown rs.freeze rs.syncFrom rs.add rs.reconfig rs.remove rs.addArb db.killOp db.setProfilingLevel"
-    " db.fsyncLock db.fsyncUnlock sh.startBalancer sh.stopBalancer sh.enableBalancing sh.disableBalancing"
+    "rs.stepDown rs.freeze rs.syncFrom rs.add rs.reconfig rs.remove rs.addArb db.killOp"
+    " db.setProfilingLevel"
+    " db.fsyncLock db.fsyncUnlock sh.startBalancer sh.stopBalancer sh.enableBalancing"
+    " sh.disableBalancing"
 )
 _MONGO_METHODS = words(
-    "stats find findOne count countDocuments estimatedDocumentCount getIndexes explain limit sort pretty"
-    " toArray validate totalSize storageSize dataSize totalIndexSize latencyStats getShardDistribution"
+    "stats find findOne count countDocuments estimatedDocumentCount getIndexes explain limit sort"
+    " pretty"
+    " toArray validate totalSize storageSize dataSize totalIndexSize latencyStats"
+    " getShardDistribution"
     " forEach_never getDB getSiblingDB getCollection"
 )
 _MONGO_CHANGING_METHODS = words("createIndex hideIndex unhideIndex compact reIndex")
 _MONGO_COMMANDS = words(
-    "serverStatus replSetGetStatus replSetGetConfig getParameter listDatabases currentOp ping hostInfo"
-    " connPoolStats top getLog buildInfo dbStats collStats hello isMaster getCmdLineOpts listCollections"
+    "serverStatus replSetGetStatus replSetGetConfig getParameter listDatabases currentOp ping"
+    " hostInfo"
+    " connPoolStats top getLog buildInfo dbStats collStats hello isMaster getCmdLineOpts"
+    " listCollections"
 )
 _MONGO_CHANGING_COMMANDS = words(
-    "setParameter replSetStepDown replSetFreeze killOp compact logRotate setFeatureCompatibilityVersion"
+    "setParameter replSetStepDown replSetFreeze killOp compact logRotate"
+    " setFeatureCompatibilityVersion"
     " fsync balancerStart balancerStop"
 )
 
@@ -232,7 +266,7 @@ def judge_mongo(text: str) -> Verdict:
     verdicts = [
         _judge_mongo_call(tokens, index) for index, token in enumerate(tokens) if token == "("
     ]
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(tokens):
         if token == "[" and before not in {"(", ",", ":", "["}:
             return blocked("names a member by a computed name")
     if {"function", "$where", "$function", "$out", "$merge", "$accumulator"} & {

@@ -15,7 +15,8 @@ _AWK_TOKEN = re.compile(
     r"""|(?P<operator>\|\||&&|>=|<=|==|!=|!~|\+\+|--|[-+*/%^]=|>>|[-+*/%^!<>~?:;,(){}\[\]$=|])"""
 )
 _AWK_FUNCTIONS = words(
-    "print printf length substr index split sub gsub match sprintf tolower toupper int sin cos exp log"
+    "print printf length substr index split sub gsub match sprintf tolower toupper int sin cos"
+    " exp log"
     " sqrt rand srand strftime systime mktime asort asorti gensub strtonum"
 )
 _AWK_KEYWORDS = words(
@@ -81,9 +82,12 @@ def judge_sed(script: str) -> Verdict:
 
 
 _FIND_TESTS = words(
-    "-name -iname -path -ipath -regex -iregex -wholename -type -size -mtime -mmin -atime -amin -ctime -cmin -newer"
-    " -user -group -perm -maxdepth -mindepth -links -inum -empty -readable -writable -executable -xdev -mount"
-    " -depth -not -o -a -or -and -print -print0 -ls -printf -prune -quit -follow -daystart -L -H -P -nouser"
+    "-name -iname -path -ipath -regex -iregex -wholename -type -size -mtime -mmin -atime -amin"
+    " -ctime -cmin -newer"
+    " -user -group -perm -maxdepth -mindepth -links -inum -empty -readable -writable -executable"
+    " -xdev -mount"
+    " -depth -not -o -a -or -and -print -print0 -ls -printf -prune -quit -follow -daystart -L -H"
+    " -P -nouser"
     " -nogroup -regextype -newermt -true -false"
 )
 

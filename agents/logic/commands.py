@@ -2,8 +2,8 @@
 
 Comes in: the text of a command. Goes out: a `Script`, its pipelines of dequoted words.
 Promise: what is not literal (variables, substitution, loops, functions, background work, files
-written by redirection) or cannot be read in one way only raises `UnreadableCommandError`; words come
-out exactly as the shell would pass them. Nothing is ever executed.
+written by redirection) or can be read in two ways raises `UnreadableCommandError`; words come out
+exactly as the shell would pass them. Nothing is ever executed.
 """
 
 import shlex
@@ -56,8 +56,8 @@ class Command:
     assignments: tuple[tuple[str, str], ...] = ()
     reads_input: bool = False
     """True where standard input comes from a pipe or a file."""
-    has_glob: bool = False
-    """True where an unquoted pattern names files that are known only when it runs."""
+    globs: tuple[str, ...] = ()
+    """Words with an unquoted pattern: they name files that are known only when it runs."""
     input_files: tuple[str, ...] = ()
 
 
@@ -161,7 +161,7 @@ def _read_redirected(node: Node, *, reads_input: bool) -> Iterator[Command]:
     commands = list(_read_pipeline(body, reads_input=reads_input or bool(inputs)))
     first = commands[0]
     commands[0] = Command(
-        first.words, first.assignments, first.reads_input, first.has_glob, tuple(inputs)
+        first.words, first.assignments, first.reads_input, first.globs, tuple(inputs)
     )
     yield from commands
 
@@ -192,7 +192,7 @@ def _read_redirect(node: Node) -> list[str]:
 def _read_command(node: Node, *, reads_input: bool) -> Command:
     words: list[str] = []
     assignments: list[tuple[str, str]] = []
-    has_glob = False
+    globs: list[str] = []
     for child in node.children:
         if child.type == "variable_assignment":
             assignments.append(_read_assignment(child))
@@ -208,11 +208,11 @@ def _read_command(node: Node, *, reads_input: bool) -> Command:
             _read_redirect(child)
         elif child.is_named:
             word, is_glob = _read_word(child)
-            has_glob = has_glob or is_glob
+            globs += [word] if is_glob else []
             words.append(word)
         else:
             raise UnreadableCommandError(_problem(child))
-    return Command(tuple(words), tuple(assignments), reads_input, has_glob)
+    return Command(tuple(words), tuple(assignments), reads_input, tuple(globs))
 
 
 def _read_assignment(node: Node) -> tuple[str, str]:

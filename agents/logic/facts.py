@@ -34,6 +34,12 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {
     "interface": re.compile(r"(?:eth|en|wl|bond|br|veth|tun|tap|ib|team|vlan)[a-z0-9.-]{1,14}"),
     "url": re.compile(rf"https?://{_HOST}(?::[1-9][0-9]{{0,4}})?(?:/[A-Za-z0-9_.~%/-]{{0,200}})?"),
 }
+_DISK = r"(?:sd[a-z]{1,2}|nvme\d+n\d+|vd[a-z]|md\d+|dm-\d+)\d*"
+_ROOTS = (
+    r"(?:var|etc|opt|usr|home|srv|data|mnt|tmp|run|app|root|lib|export|backup|media|storage|boot"
+    r"|u\d\d|volumes?|pgdata|logs?)"
+)
+"""First folders by which a path is told from the path of a request."""
 _FINDERS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "namespace": (
         re.compile(r"\b(?:namespace|ns)[\"']?[=: ]+[\"']?(?P<value>[\w.-]+)", re.I),
@@ -64,7 +70,7 @@ _FINDERS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         ),
     ),
     "port": (
-        re.compile(r"\bport[\"']?[=: ]+[\"']?(?P<value>\d{1,5})\b", re.I),
+        re.compile(r"(?P<skip>\bfrom \S+ )?\bport[\"']?[=: ]+[\"']?(?P<value>\d{1,5})\b", re.I),
         re.compile(r"(?:\d{1,3}\.){3}\d{1,3}:(?P<value>\d{2,5})\b"),
         re.compile(r"\b[A-Za-z][\w-]*(?:\.[\w-]+)*:(?P<value>\d{4,5})\b"),
     ),
@@ -73,7 +79,7 @@ _FINDERS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         re.compile(r"\b_SYSTEMD_UNIT[\"']?[=:]\s*[\"']?(?P<value>[\w@.-]+)"),
     ),
     "path": (
-        re.compile(r"(?<![\w/:.<>])(?P<value>/(?:[\w.+-]+/)+[\w.+-]*)"),
+        re.compile(rf"(?<![\w/:.<>])(?P<value>/{_ROOTS}/[\w./+-]+)"),
         re.compile(r"\b(?:path|file|directory|mount(?:point)?|on)[=: ]+[\"']?(?P<value>/[\w.+-]+)"),
     ),
     "database": (
@@ -84,10 +90,10 @@ _FINDERS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "device": (
         re.compile(r"(?P<value>/dev/[a-z0-9-]+)"),
         re.compile(
-            r"\b(?:dev(?:ice)?|disk)[ =:\[]+(?P<value>(?:sd[a-z]{1,2}|nvme\d+n\d+|vd[a-z]|md\d+|dm-\d+)\d*)\b",
+            rf"\b(?:dev(?:ice)?|disk)[ =:\[]+(?P<value>{_DISK})\b",
             re.I,
         ),
-        re.compile(r"\((?P<value>(?:sd[a-z]{1,2}|nvme\d+n\d+|vd[a-z]|md\d+|dm-\d+)\d*)\)"),
+        re.compile(rf"\((?P<value>{_DISK})\)"),
         re.compile(r"\b(?P<value>nvme\d+n\d+(?:p\d+)?|sd[a-z]{1,2}\d*)(?=[:,]? )"),
     ),
     "user": (
@@ -104,9 +110,12 @@ _FINDERS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "url": (re.compile(r"(?P<value>https?://[^\s\"'<>()\[\],;?#]+)"),),
 }
 _NEVER = frozenset(
-    "null none nil unknown undefined true false localhost the a an is was not for of to in on at and"
-    " from with default failed error name names id timeout does exists exist has already system be"
-    " 0.0.0.0".split()
+    re.findall(
+        r"\S+",
+        "null none nil unknown undefined true false localhost the a an is was not for of to in on at"
+        " and from with default failed error name names id timeout does exists exist has already"
+        " system be are or cannot could should must no yes missing 0.0.0.0 127.0.0.1",
+    )
 )
 """Words that follow a label in a sentence but name nothing."""
 
@@ -137,8 +146,13 @@ def facts_from_lines(lines: Iterable[str]) -> dict[str, str]:
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in _FINDERS}
     for line in lines:
         for kind, finders in _FINDERS.items():
-            found = {match.group("value") for finder in finders for match in finder.finditer(line)}
-            for raw in found:
+            found = {
+                match.group("value")
+                for finder in finders
+                for match in finder.finditer(line)
+                if not match.groupdict().get("skip")
+            }
+            for raw in sorted(found):
                 value = _clean(kind, raw)
                 if value is not None:
                     counts[kind][value] += 1

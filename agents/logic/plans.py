@@ -6,53 +6,32 @@ stands; each command was judged as it is shown; only typed facts enter a command
 a fact stays visible.
 """
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
-from agents.logic.command_policy import judge_command
 from agents.logic.facts import facts_from_lines, merge_facts
-from agents.logic.retrieval import Match, Query, RunbookLibrary
-from agents.logic.runbooks import SLOT_PATTERN, Runbook, RunbookStep
-from schemas.classification import Classification, Judge
-from schemas.remediation import (
-    Citation,
-    Command,
-    CommandVerdict,
-    RemediationPlan,
-    RemediationStep,
-    Risk,
+from agents.logic.plan_steps import (
+    Situation,
+    fill_text,
+    introduction,
+    render_section,
+    shorten,
 )
+from agents.logic.retrieval import Match, Query, RunbookLibrary
+from agents.logic.runbooks import Runbook
+from schemas.classification import Classification, Judge
+from schemas.remediation import Citation, CommandVerdict, RemediationPlan, RemediationStep
 from schemas.services import Platform, ServiceInfo, ServiceName
 from schemas.vocabulary import Category
 
 MAX_STEPS = 20
 """A plan longer than this is not read by anyone at night."""
 
-_TEXT_LIMIT = 512
 _EVIDENCE_SHAPES = 8
 _EXAMPLES_PER_SHAPE = 3
 _QUIET_MINUTES = 15
 _SECOND_SHARE = 0.85
 """A second runbook is added from this share of the first one's score on."""
-
-_NEUTRAL: Mapping[str, str] = {
-    "port": "1", "path": "/name", "url": "http://name/", "device": "/dev/name",
-}  # fmt: skip
-"""What stands for an unfilled slot while the command is judged; `name` for all other slots."""
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What a plan knows of the incident beside the runbook."""
-
-    service: str
-    platform: Platform
-    facts: Mapping[str, str]
-    shape: str
-    owner: str | None
-    dependencies: tuple[str, ...]
 
 
 def build_plan(
@@ -62,19 +41,19 @@ def build_plan(
     situation = describe_situation(classification, service_info)
     runbooks, is_generic = choose_runbooks(classification, service_info, library)
     main = runbooks[0]
-    steps = list(_introduction(situation, main))
+    steps = list(introduction(situation, main))
     for position, runbook in enumerate(runbooks):
         most = MAX_STEPS if position == 0 else 2
-        steps += _render_section(runbook, "Checks", runbook.checks[:most], situation)
+        steps += render_section(runbook, "Checks", runbook.checks[:most], situation)
     for position, runbook in enumerate(runbooks):
         most = MAX_STEPS if position == 0 else 2
-        steps += _render_section(runbook, "Steps", runbook.steps[:most], situation)
+        steps += render_section(runbook, "Steps", runbook.steps[:most], situation)
     steps = steps[:MAX_STEPS]
     return RemediationPlan(
         incident_id=classification.incident_id,
         revision=classification.revision,
         service=classification.incident.service,
-        title=_short(
+        title=shorten(
             f"{main.title} ({ServiceName.parse(classification.incident.service).service})"
         ),
         category=classification.category,
@@ -120,7 +99,7 @@ def describe_situation(
     if platform is Platform.SYSTEMD:
         declared |= {"unit": name.service}
     ties = dict(tie.split(":", 1) for tie in reversed(classification.incident.ties) if ":" in tie)
-    tied = {"host": ties[kind] for kind in ("peer", "host") if kind in ties}
+    tied = {"host": ties.get("peer") or ties.get("host", "")}
     facts = (
         merge_facts(declared, found, tied)
         if platform is Platform.KUBERNETES
@@ -187,110 +166,6 @@ def _generic(category: Category, library: RunbookLibrary) -> Runbook:
     return runbook
 
 
-def _introduction(situation: Situation, runbook: Runbook) -> Iterator[RemediationStep]:
-    """Name whom to tell and what else may be hit, where people have said so."""
-    if not situation.owner and not situation.dependencies:
-        return
-    words = []
-    if situation.owner:
-        words.append(f"Tell {situation.owner}, who owns {situation.service}.")
-    if situation.dependencies:
-        names = ", ".join(situation.dependencies[:8])
-        words.append(
-            f"Ask whether its dependencies are healthy, since they may be the cause: {names}."
-        )
-    yield RemediationStep(
-        description=_short(" ".join(words)),
-        verification="The owner has answered, and open incidents of the dependencies are known.",
-        rollback="Nothing to undo.",
-        risk=Risk.LOW,
-        requires_approval=False,
-        source=Citation(runbook=runbook.id, section="service record", title=runbook.title),
-    )
-
-
-def _render_section(
-    runbook: Runbook, section: str, items: Sequence[RunbookStep], situation: Situation
-) -> Iterator[RemediationStep]:
-    for number, item in enumerate(items, start=1):
-        citation = Citation(runbook=runbook.id, section=f"{section} {number}", title=runbook.title)
-        chosen = _choose_commands(item.commands, situation.platform)
-        if not chosen:
-            yield _render_step(item, section, citation, None, item.text, situation)
-        for label, text in chosen:
-            yield _render_step(item, section, citation, text, f"{label}{item.text}", situation)
-
-
-def _choose_commands(commands: Mapping[Platform, str], platform: Platform) -> list[tuple[str, str]]:
-    """Return labelled commands: the platform's own, else the common one, else each alternative."""
-    for choice in (platform, Platform.UNKNOWN):
-        if choice in commands:
-            return [("", commands[choice])]
-    if platform is not Platform.UNKNOWN:
-        return []
-    names = {Platform.KUBERNETES: "On Kubernetes: ", Platform.SYSTEMD: "Under systemd: "}
-    return [(names[choice], commands[choice]) for choice in names if choice in commands]
-
-
-def _render_step(
-    item: RunbookStep,
-    section: str,
-    citation: Citation,
-    template: str | None,
-    text: str,
-    situation: Situation,
-) -> RemediationStep:
-    is_check = section == "Checks"
-    command = render_command(template, situation.facts) if template else None
-    description = _fill_text(text, situation.facts)
-    if command and command.fill_in:
-        description += f" Fill in {', '.join(command.fill_in)}."
-    needs_person = command.verdict is not CommandVerdict.SAFE if command else False
-    changes_by_hand = command is None and not is_check and item.risk is not Risk.LOW
-    return RemediationStep(
-        description=_short(description),
-        command=command,
-        verification=_short(_fill_text(item.verification, situation.facts)),
-        rollback=_short(
-            "Nothing to undo: it only reads."
-            if is_check
-            else _fill_text(item.rollback, situation.facts)
-        ),
-        risk=item.risk,
-        requires_approval=needs_person or changes_by_hand,
-        source=citation,
-    )
-
-
-def render_command(template: str, facts: Mapping[str, str]) -> Command:
-    """Fill the slots of a command with quoted facts and judge what comes out."""
-    missing: list[str] = []
-    shown: list[str] = []
-    judged: list[str] = []
-    position = 0
-    for match in SLOT_PATTERN.finditer(template):
-        slot = match.group(1)
-        literal = template[position : match.start()]
-        fact = facts.get(slot)
-        placeholder = f"<{slot}>"
-        if fact is None and placeholder not in missing:
-            missing.append(placeholder)
-        shown += [literal, placeholder if fact is None else shlex.quote(fact)]
-        judged += [literal, _NEUTRAL.get(slot, "name") if fact is None else shlex.quote(fact)]
-        position = match.end()
-    verdict = judge_command("".join(judged) + template[position:])
-    return Command(
-        text="".join(shown) + template[position:],
-        verdict=verdict.verdict,
-        reason=None if verdict.verdict is CommandVerdict.SAFE else _short(verdict.reason),
-        fill_in=tuple(missing),
-    )
-
-
-def _fill_text(text: str, facts: Mapping[str, str]) -> str:
-    return SLOT_PATTERN.sub(lambda match: facts.get(match.group(1), f"<{match.group(1)}>"), text)
-
-
 def _risks(
     classification: Classification,
     runbooks: Sequence[Runbook],
@@ -298,7 +173,7 @@ def _risks(
     steps: Sequence[RemediationStep],
 ) -> Iterator[str]:
     for runbook in runbooks:
-        yield from (_short(_fill_text(risk, situation.facts)) for risk in runbook.risks)
+        yield from (shorten(fill_text(risk, situation.facts)) for risk in runbook.risks)
     if classification.abstained:
         yield (
             f"The category is uncertain (confidence {classification.confidence:.2f}):"
@@ -306,7 +181,7 @@ def _risks(
         )
     if len(classification.incident.services) > 1:
         names = ", ".join(classification.incident.services[:8])
-        yield _short(f"Several services are involved, so a step may hit all of them: {names}.")
+        yield shorten(f"Several services are involved, so a step may hit all of them: {names}.")
     blocked = sum(
         1 for step in steps if step.command and step.command.verdict is CommandVerdict.BLOCKED
     )
@@ -316,11 +191,11 @@ def _risks(
 
 def _success(runbooks: Sequence[Runbook], situation: Situation) -> Iterator[str]:
     shape = situation.shape if len(situation.shape) <= 300 else f"{situation.shape[:297]}..."
-    yield _short(
+    yield shorten(
         f"No new line of the form `{shape}` from {situation.service} for {_QUIET_MINUTES} minutes."
     )
     for runbook in runbooks:
-        yield from (_short(_fill_text(line, situation.facts)) for line in runbook.success)
+        yield from (shorten(fill_text(line, situation.facts)) for line in runbook.success)
 
 
 def _rollback_plan(runbooks: Sequence[Runbook], steps: Sequence[RemediationStep]) -> str:
@@ -342,14 +217,10 @@ def _sources(
         title = runbook.title
         if is_generic:
             title = f"{title}: used since no specific runbook matches this incident well enough"
-        yield Citation(runbook=runbook.id, section="whole", title=_short(title))
+        yield Citation(runbook=runbook.id, section="whole", title=shorten(title))
     used = {runbook.id for runbook in runbooks}
     for name in service_info.runbooks if service_info else ():
         if name not in used:
             yield Citation(
                 runbook=name, section="service record", title="Named by the owner of the service"
             )
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 3]}..."

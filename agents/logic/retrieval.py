@@ -24,9 +24,12 @@ GOOD_COVERAGE = 0.6
 _CANDIDATES = 12
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[a-z]+")
 _STOP = frozenset(
-    "a an and are as at be been but by can could did do does for from has have in into is it its no"
-    " not of on or our so than that the their then there this to was were will with you your which"
-    " while during info warn warning error fatal debug log message service".split()
+    re.findall(
+        r"\w+",
+        "a an and are as at be been but by can could did do does for from has have in into is it its no"
+        " not of on or our so than that the their then there this to was were will with you your which"
+        " while during info warn warning error fatal debug log message service",
+    )
 )
 _SUFFIXES = ("ations", "ation", "ions", "ion", "ings", "ing", "edly", "ed", "es", "s")
 
@@ -141,7 +144,7 @@ class RunbookLibrary:
         return Match(runbook, round(score, 6), round(coverage, 6))
 
     def _coverage(self, symptom: frozenset[str], shown: frozenset[str]) -> float:
-        """Return the share of a symptom's weight that the incident shows; one word is half of it."""
+        """Return the share of a symptom's weight that is shown; a single word counts half."""
         weight = sum(self._idf.get(word, 0.0) for word in symptom)
         if weight <= 0.0:
             return 0.0

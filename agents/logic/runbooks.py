@@ -17,8 +17,8 @@ from schemas.services import Platform
 from schemas.vocabulary import Category
 
 SLOTS = (
-    "namespace", "pod", "deployment", "service", "host", "port", "unit", "path", "database", "device",
-    "user", "container", "node", "topic", "interface", "url",
+    "namespace", "pod", "deployment", "service", "host", "port", "unit", "path", "database",
+    "device", "user", "container", "node", "topic", "interface", "url",
 )  # fmt: skip
 """The names that may stand in braces inside a command, each filled by a fact of that kind."""
 

@@ -46,23 +46,46 @@ class KafkaSettings(Section):
     """Where Kafka is and how to speak to it."""
 
     bootstrap: str = Field(default="127.0.0.1:9092", description="HOST:PORT, comma-separated.")
-    security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
-    sasl_mechanism: SaslMechanism = SaslMechanism.PLAIN
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
+    security_protocol: SecurityProtocol = Field(
+        default=SecurityProtocol.PLAINTEXT,
+        description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
+    )
+    sasl_mechanism: SaslMechanism = Field(
+        default=SaslMechanism.PLAIN,
+        description="PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER.",
+    )
+    sasl_username: str | None = Field(default=None, description="Who we are, for PLAIN and SCRAM.")
+    sasl_password: SecretStr | None = Field(
+        default=None, description="The secret of `sasl_username`."
+    )
     oauth_token_url: str | None = Field(
         default=None, description="OAuth 2.0 token endpoint (client credentials) for OAUTHBEARER."
     )
-    oauth_client_id: str | None = None
-    oauth_client_secret: SecretStr | None = None
-    oauth_scope: str | None = None
+    oauth_client_id: str | None = Field(
+        default=None, description="Client id at the token endpoint."
+    )
+    oauth_client_secret: SecretStr | None = Field(default=None, description="Its secret.")
+    oauth_scope: str | None = Field(default=None, description="Scope to ask for.")
     ca_file: Path | None = Field(default=None, description="PEM of the authority to trust.")
     cert_file: Path | None = Field(default=None, description="PEM of our certificate, for mTLS.")
-    key_file: Path | None = None
-    key_password: SecretStr | None = None
-    session_timeout_ms: Positive = 30_000
-    request_timeout_ms: Positive = 30_000
-    compression: str = Field(default="lz4", pattern="^(none|gzip|snappy|lz4|zstd)$")
+    key_file: Path | None = Field(
+        default=None, description="PEM of the private key of `cert_file`."
+    )
+    key_password: SecretStr | None = Field(
+        default=None, description="What the private key is encrypted with."
+    )
+    session_timeout_ms: Positive = Field(
+        default=30_000,
+        description="After this long without a heartbeat a member has lost its partitions.",
+    )
+    request_timeout_ms: Positive = Field(
+        default=30_000, description="How long one request to Kafka may take."
+    )
+    compression: str = Field(
+        default="lz4",
+        pattern="^(none|gzip|snappy|lz4|zstd)$",
+        description="Of what we publish: none, gzip, snappy, lz4, zstd.",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> "KafkaSettings":
@@ -88,11 +111,23 @@ class KafkaSettings(Section):
 class TopicSettings(Section):
     """Names and widths of the topics; a width cannot change without moving the data."""
 
-    prefix: str = Field(default="opspilot.", pattern=r"^[a-zA-Z0-9._-]*$")
-    raw_partitions: Positive = 6
-    digest_partitions: Positive = 6
-    incident_partitions: Positive = 8
-    replication: Positive = 1
+    prefix: str = Field(
+        default="opspilot.",
+        pattern=r"^[a-zA-Z0-9._-]*$",
+        description="What all topic names begin with.",
+    )
+    raw_partitions: Positive = Field(default=6, description="Partitions of `logs.raw`.")
+    digest_partitions: Positive = Field(
+        default=6,
+        description="Partitions of digests: the most analyze workers that can share the work.",
+    )
+    incident_partitions: Positive = Field(
+        default=8,
+        description="Partitions of incidents, verdicts and plans: the most judge workers.",
+    )
+    replication: Positive = Field(
+        default=1, description="Replicas of each partition; 3 in production."
+    )
 
     def name(self, topic: Topic) -> str:
         """Return the full name of `topic`."""
@@ -118,52 +153,97 @@ class IngestSettings(Section):
     topic_pattern: str | None = Field(
         default=None, description="A regular expression of raw topics, instead of `topics`."
     )
-    batch_records: Positive = 20_000
-    batch_wait_ms: Positive = 500
-    progress_interval_ms: Positive = 2_000
+    batch_records: Positive = Field(
+        default=20_000, description="Most records of one partition in one batch."
+    )
+    batch_wait_ms: Positive = Field(default=500, description="How long to wait for records.")
+    progress_interval_ms: Positive = Field(
+        default=2_000, description="How often each member says how far it is: part of the delay."
+    )
     commit_retries: Positive = 5
-    max_line_bytes: Positive = 1 << 20
-    examples_per_shape: Positive = 16
-    shapes_per_digest: Positive = 256
-    slots_per_batch: Positive = 4_096
-    future_tolerance_ms: Positive = 300_000
-    default_environment: str = "default"
-    default_namespace: str = "default"
-    default_service: str = "unknown"
-    environment_fields: tuple[str, ...] = ("env", "environment", "deployment.environment")
-    namespace_fields: tuple[str, ...] = ("namespace",)
-    service_fields: tuple[str, ...] = ("fb_source", "service", "service.name", "app")
-    instance_fields: tuple[str, ...] = ("instance", "pod", "hostname", "host")
-    message_fields: tuple[str, ...] = ("log", "message", "msg", "MESSAGE", "short_message")
-    time_fields: tuple[str, ...] = ("fb_ts", "time", "timestamp", "@timestamp", "ts")
-    level_fields: tuple[str, ...] = ("level", "severity", "log.level", "PRIORITY")
-    redact_ips: bool = False
+    max_line_bytes: Positive = Field(
+        default=1 << 20, description="Longer lines are cut, and counted."
+    )
+    examples_per_shape: Positive = Field(
+        default=16, description="Example lines kept per shape and digest."
+    )
+    shapes_per_digest: Positive = Field(
+        default=256, description="Shapes per digest; the rest is counted together."
+    )
+    slots_per_batch: Positive = Field(
+        default=4_096, description="Ten-second slots of event time per batch."
+    )
+    future_tolerance_ms: Positive = Field(
+        default=300_000,
+        description="A line stamped later than this after its append gets the append time.",
+    )
+    default_environment: str = Field(default="default", description="Where a record names none.")
+    default_namespace: str = Field(default="default", description="Where a record names none.")
+    default_service: str = Field(default="unknown", description="Where a record names none.")
+    environment_fields: tuple[str, ...] = Field(
+        default=("env", "environment", "deployment.environment"),
+        description="JSON fields that may hold the environment.",
+    )
+    namespace_fields: tuple[str, ...] = Field(
+        default=("namespace",), description="JSON fields that may hold the namespace."
+    )
+    service_fields: tuple[str, ...] = Field(
+        default=("fb_source", "service", "service.name", "app"),
+        description="JSON fields that may hold the service.",
+    )
+    instance_fields: tuple[str, ...] = Field(
+        default=("instance", "pod", "hostname", "host"),
+        description="JSON fields that may hold the instance.",
+    )
+    message_fields: tuple[str, ...] = Field(
+        default=("log", "message", "msg", "MESSAGE", "short_message"),
+        description="JSON fields that may hold the line.",
+    )
+    time_fields: tuple[str, ...] = Field(
+        default=("fb_ts", "time", "timestamp", "@timestamp", "ts"),
+        description="JSON fields that may hold the event time.",
+    )
+    level_fields: tuple[str, ...] = Field(
+        default=("level", "severity", "log.level", "PRIORITY"),
+        description="JSON fields that may hold the level.",
+    )
+    redact_ips: bool = Field(default=False, description="Also redact IP addresses.")
 
 
 class AnalyzeSettings(Section):
     """How digests are windowed and judged."""
 
-    allowed_lateness_ms: Positive = 5_000
-    max_open_slots: Positive = 4_096
-    max_shapes: Positive = 1_000
-    clear_after_ms: Positive = 300_000
+    allowed_lateness_ms: Positive = Field(
+        default=5_000, description="How long a slot waits for stragglers: part of the delay."
+    )
+    max_open_slots: Positive = Field(default=4_096, description="Slots kept open per service.")
+    max_shapes: Positive = Field(default=1_000, description="Shapes remembered per service.")
+    clear_after_ms: Positive = Field(
+        default=300_000, description="A condition clears after so much quiet event time."
+    )
 
 
 class CorrelateSettings(Section):
     """How findings become incidents."""
 
-    join_window_ms: Positive = 60_000
-    reopen_within_ms: Positive = 3_600_000
-    max_revisions: Positive = 6
-    max_timeline: Positive = 50
-    max_live: Positive = 1_000
+    join_window_ms: Positive = Field(
+        default=60_000,
+        description="Conditions of one service that open within this time are one incident.",
+    )
+    reopen_within_ms: Positive = Field(
+        default=3_600_000, description="The same trouble within this time reopens its incident."
+    )
+    max_revisions: Positive = Field(default=6, description="Judgements per incident at most.")
+    max_timeline: Positive = Field(default=50, description="Entries of an incident's timeline.")
+    max_live: Positive = Field(default=1_000, description="Conditions that may still change.")
 
 
 class JudgeSettings(Section):
     """How incidents are judged and planned."""
 
-    abstain_below: float = Field(default=0.35, ge=0, le=1)
-    runbook_folders: tuple[Path, ...] = ()
+    runbook_folders: tuple[Path, ...] = Field(
+        default=(), description="Folders of your own runbooks."
+    )
 
 
 class WorkerSettings(Section):
@@ -171,9 +251,17 @@ class WorkerSettings(Section):
 
     host: str = Field(default="127.0.0.1", description="Address of /metrics, /readyz, /healthz.")
     port: int = Field(default=0, ge=0, le=65_535, description="0: any free port.")
-    stalled_after_ms: Positive = 120_000
-    log_level: str = Field(default="warn", pattern="^(crit|error|warn|info|debug)$")
-    data_folder: Path = Path(".opspilot/work")
+    stalled_after_ms: Positive = Field(
+        default=120_000, description="/healthz fails after so long with lag and nothing done."
+    )
+    log_level: str = Field(
+        default="warn",
+        pattern="^(crit|error|warn|info|debug)$",
+        description="crit, error, warn, info or debug.",
+    )
+    data_folder: Path = Field(
+        default=Path(".opspilot/work"), description="Where a worker may write."
+    )
 
 
 class Settings(BaseSettings):

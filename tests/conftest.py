@@ -33,6 +33,7 @@ class RunningBroker:
     embedded: EmbeddedBroker | None = None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let `-m docker` choose every test that only needs the shared broker."""
     if _wants_docker(config):
@@ -103,13 +104,17 @@ def _in_a_container() -> Iterator[RunningBroker]:
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         "KAFKA_MESSAGE_MAX_BYTES": str(4 * 1024 * 1024),
     }
+    container = None
+    reason = ""
     try:
         container = DockerContainer(IMAGE).with_bind_ports(port, port)
         for name, value in variables.items():
             container = container.with_env(name, value)
         container.start()
     except Exception as error:
+        container = None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if container is None:
         pytest.fail(
             f"`-m docker` needs a Docker engine that can run {IMAGE} ({reason}): install and start "
             "Docker, or run the same tests with `-m kafka`, which needs none.",

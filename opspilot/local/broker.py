@@ -5,6 +5,7 @@ Promise: `start` returns when the broker answers, or raises one sentence with th
 lines; the data directory is kept and never shared; the broker ends when this process does.
 """
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,7 @@ from opspilot.local.properties import (
     log4j_properties,
     server_properties,
 )
-from opspilot.local.runtime import KafkaRuntime
+from opspilot.local.runtime import KafkaRuntime, ScramUser
 from opspilot.local.storage import MINIMUM_FREE_BYTES, DataDirectory, cached_template
 from streams.clock import monotonic_ms
 from streams.errors import BrokerError
@@ -40,6 +41,7 @@ class BrokerOptions:
     minimum_free_bytes: int = MINIMUM_FREE_BYTES
     port_attempts: int = 5
     listeners: tuple[SecuredListener, ...] = ()
+    scram_users: tuple[ScramUser, ...] = ()
     extra_properties: tuple[tuple[str, str], ...] = ()
 
 
@@ -93,7 +95,7 @@ class EmbeddedBroker:
         try:
             self._data.check_space(self.options.minimum_free_bytes)
             if not self._data.is_formatted():
-                self._data.format(cached_template(self._runtime.template, self._runtime.format))
+                self._format()
             self._start_on_some_port()
         except BaseException:
             self.kill()
@@ -141,6 +143,16 @@ class EmbeddedBroker:
         if self._child is None:
             raise BrokerError("the embedded Kafka is not running: start it first.")
         return self._child
+
+    def _format(self) -> None:
+        users = self.options.scram_users
+        if not users:
+            self._data.format(cached_template(self._runtime.template, self._runtime.format))
+            return
+        with tempfile.TemporaryDirectory(dir=self._data.path) as folder:
+            # With credentials in it, so made for this directory alone.
+            self._runtime.format(Path(folder, "formatted"), users)
+            self._data.format(Path(folder, "formatted"))
 
     def _start_on_some_port(self) -> None:
         fixed = self._port

@@ -8,7 +8,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from opspilot.local.environment import LocalEnvironment
@@ -24,6 +24,15 @@ FLAGS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=tru
 _QUIET = ("-Xlog:disable", "-Xlog:all=error:stderr")
 _AOT_MAJOR = 25
 _FORMAT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class ScramUser:
+    """Who may log in with SCRAM from the broker's first start on."""
+
+    name: str
+    password: str = field(repr=False)
+    mechanism: str = "SCRAM-SHA-256"
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class KafkaRuntime:
 
     @property
     def template(self) -> Path:
-        """Return where the first metadata snapshot is kept, once it was made."""
+        """Return where a freshly formatted folder is kept, once it was made."""
         return self.cache_directory / "classes" / f"{self.fingerprint}.metadata"
 
     def command(
@@ -82,15 +91,18 @@ class KafkaRuntime:
             # Only a later start's speed is lost.
             return
 
-    def format(self, folder: Path) -> None:
+    def format(self, folder: Path, scram_users: Sequence[ScramUser] = ()) -> None:
         """Have Kafka's own tool format an empty folder; BrokerError quotes it when it does not."""
         folder.mkdir(parents=True)
         settings = folder.with_suffix(".properties")
         broker = BrokerProperties(port=1, controller_port=2, log_directory=str(folder))
         try:
             settings.write_text(server_properties(broker), encoding="latin-1")
-            # The identity is of no consequence: only the snapshot of this folder is used.
-            arguments = ("format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", str(settings))
+            # The identity is of no consequence: each data directory gets one of its own.
+            arguments = ["format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", str(settings)]
+            for user in scram_users:
+                credential = f"{user.mechanism}=[name={user.name},password={user.password}]"
+                arguments += ["--add-scram", credential]
             done = subprocess.run(
                 self.command("kafka.tools.StorageTool", arguments, heap_mib=128),
                 capture_output=True,

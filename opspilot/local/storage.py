@@ -17,8 +17,6 @@ from opspilot.local.properties import meta_properties
 from streams.errors import BrokerError, ConfigurationError
 
 MINIMUM_FREE_BYTES = 256 * 1024 * 1024
-_METADATA = "__cluster_metadata-0"
-_CHECKPOINT = "00000000000000000000-0000000000.checkpoint"
 
 
 class DataDirectory:
@@ -100,37 +98,38 @@ class DataDirectory:
             )
         return True
 
-    def format(self, template: bytes) -> None:
-        """Give an empty folder an identity, and the first metadata from `template`.
+    def format(self, template: Path) -> None:
+        """Give an empty folder the first metadata of `template` and an identity of its own.
 
         Into place in one step: a kill in the middle leaves no half-formatted folder.
         """
         draft = self.path / "logs.draft"
         shutil.rmtree(draft, ignore_errors=True)
-        (draft / _METADATA).mkdir(parents=True)
-        (draft / _METADATA / _CHECKPOINT).write_bytes(template)
+        shutil.copytree(template, draft)
         card = meta_properties(new_kafka_id(), new_kafka_id())
         (draft / "meta.properties").write_text(card, encoding="utf-8")
         draft.replace(self.logs)
 
 
-def cached_template(path: Path, make: Callable[[Path], None]) -> bytes:
-    """Return the first metadata snapshot as Kafka's own formatter writes it.
+def cached_template(path: Path, make: Callable[[Path], None]) -> Path:
+    """Return a folder as Kafka's own formatter leaves it, made once per version of Kafka.
 
-    It holds feature levels only, nothing of a cluster, so it is made once per version of Kafka
-    (`make` formats an empty folder, 1.5 s) and kept at `path`.
+    What counts in it is the first metadata snapshot: feature levels, nothing of a cluster. So
+    `make`, which formats an empty folder in 1.5 s, need not run for each new data directory.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.parent / f"format-{uuid.uuid4().hex}"
         try:
             make(scratch)
-            draft = scratch / "template"
-            shutil.copyfile(scratch / _METADATA / _CHECKPOINT, draft)
-            draft.replace(path)
+            scratch.replace(path)
+        except OSError:
+            # Two processes made it at the same time: either is good.
+            if not path.exists():
+                raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    return path.read_bytes()
+    return path
 
 
 def new_kafka_id() -> str:

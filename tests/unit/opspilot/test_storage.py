@@ -12,17 +12,22 @@ from streams.errors import BrokerError, ConfigurationError
 
 def test_a_new_directory_is_formatted_once_with_the_template_and_its_own_identity(tmp_path: Path):
     cards = []
+    template = tmp_path / "template"
+    snapshot = Path("__cluster_metadata-0", "0.checkpoint")
+    (template / snapshot).parent.mkdir(parents=True)
+    (template / snapshot).write_bytes(b"snapshot")
+    (template / "meta.properties").write_text("version=1\ncluster.id=template\nnode.id=1\n")
     for name in ("one", "two"):
         data = DataDirectory(tmp_path / name)
         data.acquire()
         assert not data.is_formatted()
-        data.format(b"snapshot")
+        data.format(template)
         assert data.is_formatted()
         data.release()
-        (snapshot,) = data.logs.rglob("*.checkpoint")
-        assert snapshot.read_bytes() == b"snapshot"
+        assert (data.logs / snapshot).read_bytes() == b"snapshot"
         cards.append((data.logs / "meta.properties").read_text())
     assert cards[0] != cards[1]
+    assert not any("template" in card for card in cards)
 
 
 def test_a_second_hold_of_the_lock_is_refused_and_names_the_first(tmp_path: Path):
@@ -59,19 +64,23 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path):
         DataDirectory(tmp_path / "file" / "kafka").acquire()
 
 
-def test_the_template_is_made_once(tmp_path: Path):
+def test_the_template_is_made_once_and_nothing_is_left_of_a_failure(tmp_path: Path):
     made = []
 
     def make(folder: Path) -> None:
         made.append(folder)
-        snapshot = folder / "__cluster_metadata-0" / "00000000000000000000-0000000000.checkpoint"
-        snapshot.parent.mkdir(parents=True)
-        snapshot.write_bytes(b"levels")
+        folder.mkdir()
+        (folder / "snapshot").write_bytes(b"levels")
+        if len(made) == 1:
+            raise BrokerError("Kafka's formatter failed")
 
     target = tmp_path / "cache" / "template"
-    assert [cached_template(target, make) for _ in range(2)] == [b"levels", b"levels"]
-    assert len(made) == 1
-    assert not made[0].exists()
+    with pytest.raises(BrokerError):
+        cached_template(target, make)
+    assert list(target.parent.iterdir()) == []
+    assert [cached_template(target, make) for _ in range(2)] == [target, target]
+    assert (target / "snapshot").read_bytes() == b"levels"
+    assert len(made) == 2
 
 
 @pytest.mark.parametrize(

@@ -31,32 +31,44 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {
     "container": re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,62})"),
     "node": re.compile(_HOST),
     "topic": re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}"),
-    "interface": re.compile(r"(?:eth|en|wl|bond|br|veth|tun|tap|ib|team|vlan)[a-z0-9.-]{1,14}"),
+    "interface": re.compile(
+        r"(?:eth|en|wl|bond|br|veth|tun|tap|ib|team|vlan)[a-z]{0,6}[0-9][a-z0-9.-]{0,12}"
+    ),
     "url": re.compile(rf"https?://{_HOST}(?::[1-9][0-9]{{0,4}})?(?:/[A-Za-z0-9_.~%/-]{{0,200}})?"),
 }
 _DISK = r"(?:sd[a-z]{1,2}|nvme\d+n\d+|vd[a-z]|md\d+|dm-\d+)\d*"
+_SOURCE = r"(?:py|c|cc|cpp|h|go|js|ts|rb|java|rs|php|pl|log|conf|xml|ya?ml|json|txt|sh)"
+"""Endings by which a source file and its line are told from a host and its port."""
 _ROOTS = (
     r"(?:var|etc|opt|usr|home|srv|data|mnt|tmp|run|app|root|lib|export|backup|media|storage|boot"
     r"|u\d\d|volumes?|pgdata|logs?)"
 )
 """First folders by which a path is told from the path of a request."""
+
+
+def _labelled(labels: str, value: str, *, also_loose: bool = True) -> tuple[re.Pattern[str], ...]:
+    """Return finders of `label=value`, `label: value`, `label "value"`, and perhaps `label value`.
+
+    Without a sign between them, a word counts only where it holds a digit, a dot or a hyphen:
+    else any sentence that goes on after the label would give a value.
+    """
+    explicit = re.compile(
+        rf"\b(?:{labels})(?:[\"']?\s*[=:]\s*[\"'`]?|\s+[\"'`])(?P<value>{value})", re.I
+    )
+    loose = re.compile(rf"\b(?:{labels})\s+(?=\S*[\d.-])(?P<value>{value})", re.I)
+    return (explicit, loose) if also_loose else (explicit,)
+
+
 _FINDERS: Mapping[str, tuple[re.Pattern[str], ...]] = {
-    "namespace": (
-        re.compile(r"\b(?:namespace|ns)[\"']?[=: ]+[\"']?(?P<value>[\w.-]+)", re.I),
-        re.compile(r"\bkubernetes\.namespace_name[\"']?[=:]\s*[\"']?(?P<value>[\w.-]+)"),
-    ),
-    "pod": (
-        re.compile(r"\bpod(?:_name|Name)?[\"']?[=: ]+[\"']?(?:[\w.-]+/)?(?P<value>[\w.-]+)", re.I),
-    ),
-    "deployment": (re.compile(r"\bdeployment[=: /]+[\"']?(?P<value>[\w.-]+)", re.I),),
-    "container": (
-        re.compile(r"\bcontainer(?:_name|Name)?[\"']?[=: ]+[\"']?(?P<value>[\w.-]+)", re.I),
-    ),
-    "node": (re.compile(r"\bnode(?:_name|Name)?[\"']?[=:/ ]+[\"']?(?P<value>[\w.-]+)"),),
+    "namespace": _labelled(r"namespace(?:_name)?|ns", r"[\w.-]+"),
+    "pod": _labelled(r"pod(?:_?name)?", r"(?:[\w.-]+/)?[\w.-]+"),
+    "deployment": _labelled(r"deployment", r"[\w.-]+"),
+    "container": _labelled(r"container(?:_?name)?", r"[\w.-]+"),
+    "node": _labelled(r"node(?:_?name)?", r"[\w.-]+"),
     "host": (
         re.compile(
-            r"\b(?:host|hostname|server|peer|upstream|addr|address|rhost)[\"']?[=: ]+[\"']?"
-            r"(?:\w+://)?(?P<value>[A-Za-z0-9.-]+)",
+            r"\b(?:host|hostname|server|peer|upstream|addr|address|rhost)"
+            r"(?:=|[\"']\s*:\s*)[\"']?(?:\w+://)?(?P<value>[A-Za-z0-9.-]+)(?![\w:]*::)",
             re.I,
         ),
         re.compile(r"(?<![\w.])(?P<value>(?:\d{1,3}\.){3}\d{1,3})(?![\w.]*\.\d)"),
@@ -65,14 +77,15 @@ _FINDERS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         re.compile(
             r"\b(?:to|from|with|host|server|on) (?P<value>[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+)\b"
         ),
-        re.compile(
-            r"\b(?:connect(?:ing|ion)? to|to|upstream) (?P<value>[a-z][a-z0-9.-]*):\d{2,5}\b"
-        ),
+        re.compile(r"\b(?:to|upstream) (?P<value>[a-z][a-z0-9.-]*):\d{2,5}\b"),
     ),
     "port": (
         re.compile(r"(?P<skip>\bfrom \S+ )?\bport[\"']?[=: ]+[\"']?(?P<value>\d{1,5})\b", re.I),
-        re.compile(r"(?:\d{1,3}\.){3}\d{1,3}:(?P<value>\d{2,5})\b"),
-        re.compile(r"\b[A-Za-z][\w-]*(?:\.[\w-]+)*:(?P<value>\d{4,5})\b"),
+        re.compile(r"(?:\d{1,3}\.){3}\d{1,3}:(?P<value>\d{2,4}|[12]\d{4})\b"),
+        re.compile(
+            rf"\b[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*?(?P<skip>\.{_SOURCE})?:"
+            r"(?P<value>\d{4}|[12]\d{4})\b"
+        ),
     ),
     "unit": (
         re.compile(r"\b(?P<value>[A-Za-z0-9][\w@.-]*\.(?:service|socket|timer|mount))\b"),
@@ -80,39 +93,36 @@ _FINDERS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     ),
     "path": (
         re.compile(rf"(?<![\w/:.<>])(?P<value>/{_ROOTS}/[\w./+-]+)"),
-        re.compile(r"\b(?:path|file|directory|mount(?:point)?|on)[=: ]+[\"']?(?P<value>/[\w.+-]+)"),
-    ),
-    "database": (
         re.compile(
-            r"\b(?:database|dbname|db|datname|schema)[\"']?[=: ]+[\"'`]?(?P<value>\w+)", re.I
+            r"\b(?:path|file|directory|mount(?:point)?|on)[=: ]+[\"']?(?P<value>/[\w./+-]+)"
         ),
     ),
+    "database": _labelled(r"database|dbname|datname|db", r"\w+", also_loose=False),
     "device": (
         re.compile(r"(?P<value>/dev/[a-z0-9-]+)"),
-        re.compile(
-            rf"\b(?:dev(?:ice)?|disk)[ =:\[]+(?P<value>{_DISK})\b",
-            re.I,
-        ),
+        re.compile(rf"\b(?:dev(?:ice)?|disk)[ =:\[]+(?P<value>{_DISK})\b", re.I),
         re.compile(rf"\((?P<value>{_DISK})\)"),
         re.compile(r"\b(?P<value>nvme\d+n\d+(?:p\d+)?|sd[a-z]{1,2}\d*)(?=[:,]? )"),
     ),
     "user": (
-        re.compile(r"\b(?:user(?:name)?|account|role)[\"']?[=: ]+[\"'`]?(?P<value>[\w.-]+)", re.I),
-        re.compile(r"\bfor (?:invalid user )?(?P<value>[\w.-]+) from\b"),
+        *_labelled(r"user(?:name)?|account|role", r"[\w.-]+", also_loose=False),
+        re.compile(r"\bfor (?:(?:invalid )?user )?(?P<value>[\w.-]+) from\b"),
     ),
-    "topic": (re.compile(r"\btopic[\"']?[=: ]+[\"']?(?P<value>[\w.-]+)", re.I),),
+    "topic": _labelled(r"topic", r"[\w.-]+"),
     "interface": (
         re.compile(
-            r"\b(?P<value>(?:eth|bond|br|veth|tun|tap|team)\d[\w.-]*|en[opsx][\w]+)(?=[:, ]|$)"
+            r"\b(?P<value>(?:eth|bond|br|veth|tun|tap|team)\d[\w.-]*|en[opsx]\d\w*)(?=[:, ]|$)"
         ),
         re.compile(r"\binterface[=: ]+[\"']?(?P<value>[\w.-]+)", re.I),
     ),
     "url": (re.compile(r"(?P<value>https?://[^\s\"'<>()\[\],;?#]+)"),),
 }
+"""How each fact is found; a group `skip` marks an occurrence that means something else."""
 _NEVER = frozenset(
     re.findall(
         r"\S+",
-        "null none nil unknown undefined true false localhost the a an is was not for of to in on at"
+        "null none nil unknown undefined true false localhost the a an is was not for of to in on"
+        " at"
         " and from with default failed error name names id timeout does exists exist has already"
         " system be are or cannot could should must no yes missing 0.0.0.0 127.0.0.1",
     )
@@ -130,6 +140,8 @@ def accept(kind: str, value: str) -> str | None:
     if kind in {"path", "url", "topic"} and ".." in value:
         return None
     if kind == "path" and value.startswith(("/dev/", "/proc/", "/sys/")):
+        return None
+    if kind == "host" and re.search(rf"\.{_SOURCE}$", value):
         return None
     if kind == "host" and re.fullmatch(r"[\d.]+", value) and not _is_address(value):
         return None
@@ -165,11 +177,13 @@ def facts_from_lines(lines: Iterable[str]) -> dict[str, str]:
 
 def _clean(kind: str, raw: str) -> str | None:
     value = raw.rstrip(".-")
+    if kind == "pod":
+        value = value.rpartition("/")[2]
     if value.lower() in _NEVER:
         return None
     if kind == "device" and not value.startswith("/"):
         value = f"/dev/{value.lower()}"
-    if kind in {"user", "database", "topic"} and value.isdigit():
+    if kind not in {"port", "path"} and value.isdigit():
         return None
     return accept(kind, value)
 

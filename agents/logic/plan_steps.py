@@ -35,6 +35,7 @@ class Situation:
 
 
 def shorten(text: str) -> str:
+    """Cut text to what a short field of a record holds."""
     return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 3]}..."
 
 
@@ -63,6 +64,7 @@ def introduction(situation: Situation, runbook: Runbook) -> Iterator[Remediation
 def render_section(
     runbook: Runbook, section: str, items: Sequence[RunbookStep], situation: Situation
 ) -> Iterator[RemediationStep]:
+    """Render items of `Checks` or `Steps`, one step per command that fits the platform."""
     for number, item in enumerate(items, start=1):
         citation = Citation(runbook=runbook.id, section=f"{section} {number}", title=runbook.title)
         chosen = _choose_commands(item.commands, situation.platform)
@@ -139,4 +141,5 @@ def render_command(template: str, facts: Mapping[str, str]) -> Command:
 
 
 def fill_text(text: str, facts: Mapping[str, str]) -> str:
+    """Fill the slots of a sentence; a slot without a fact becomes <slot>."""
     return SLOT_PATTERN.sub(lambda match: facts.get(match.group(1), f"<{match.group(1)}>"), text)

@@ -142,6 +142,7 @@ def choose_runbooks(
         text=text,
         category=classification.category,
         subcategory=classification.subcategory,
+        service=ServiceName.parse(brief.service).service,
         preferred=frozenset(service_info.runbooks if service_info else ()),
     )
     matches = library.search(query, limit=5)

@@ -21,13 +21,21 @@ from schemas.vocabulary import Category
 GOOD_COVERAGE = 0.6
 """From this share of a symptom's informative words on, the incident shows that symptom."""
 
+FOREIGN_COVERAGE = 0.85
+"""The same for a runbook of other categories than the incident's."""
+
+PRODUCT_COVERAGE = 0.4
+"""The same for a runbook of its category whose product the incident names."""
+
 _CANDIDATES = 12
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[a-z]+")
 _STOP = frozenset(
     re.findall(
         r"\w+",
-        "a an and are as at be been but by can could did do does for from has have in into is it its no"
-        " not of on or our so than that the their then there this to was were will with you your which"
+        "a an and are as at be been but by can could did do does for from has have in into is it"
+        " its no"
+        " not of on or our so than that the their then there this to was were will with you your"
+        " which"
         " while during info warn warning error fatal debug log message service",
     )
 )
@@ -41,6 +49,8 @@ class Query:
     text: str
     category: Category
     subcategory: str = ""
+    service: str = ""
+    """The service's name, which often names the product."""
     preferred: frozenset[str] = frozenset()
     """Ids that the service's owner names."""
 
@@ -52,11 +62,15 @@ class Match:
     runbook: Runbook
     score: float
     coverage: float
+    has_category: bool
+    has_product: bool
 
     @property
     def is_good(self) -> bool:
         """Whether the incident shows one of the runbook's symptoms."""
-        return self.coverage >= GOOD_COVERAGE
+        if not self.has_category:
+            return self.coverage >= FOREIGN_COVERAGE
+        return self.coverage >= (PRODUCT_COVERAGE if self.has_product else GOOD_COVERAGE)
 
 
 def tokens(text: str) -> list[str]:
@@ -89,6 +103,12 @@ class RunbookLibrary:
             tuple(frozenset(tokens(symptom)) for symptom in runbook.symptoms)
             for runbook in self._specific
         )
+        self._products = {
+            product: frozenset(tokens(product))
+            for runbook in self._specific
+            for product in runbook.products
+            if tokens(product)
+        }
         documents = [_document(runbook) for runbook in self._specific]
         self._idf = _inverse_frequencies(documents)
         self._index = bm25s.BM25()
@@ -118,7 +138,7 @@ class RunbookLibrary:
         if top <= 0.0:
             return []
         order = sorted(range(len(scores)), key=lambda index: (-scores[index], index))
-        shown = frozenset(words)
+        shown = frozenset(words) | frozenset(tokens(query.service))
         chosen = [
             index
             for rank, index in enumerate(order)
@@ -137,11 +157,18 @@ class RunbookLibrary:
             score += 0.3 if query.category is runbook.categories[0] else 0.2
         if query.subcategory and query.subcategory in runbook.subcategories:
             score += 0.3
-        if any(product.lower() in shown for product in runbook.products):
-            score += 0.3
+        named = self._products_in(shown)
+        has_product = bool(named & set(runbook.products))
+        if named:
+            score += 0.3 if has_product else -0.3
         if runbook.id in query.preferred:
             score += 0.5
-        return Match(runbook, round(score, 6), round(coverage, 6))
+        has_category = query.category in runbook.categories
+        return Match(runbook, round(score, 6), round(coverage, 6), has_category, has_product)
+
+    def _products_in(self, shown: frozenset[str]) -> frozenset[str]:
+        """Return the products that the incident names: those of other runbooks fit it less."""
+        return frozenset(name for name, parts in self._products.items() if parts <= shown)
 
     def _coverage(self, symptom: frozenset[str], shown: frozenset[str]) -> float:
         """Return the share of a symptom's weight that is shown; a single word counts half."""

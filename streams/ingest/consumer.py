@@ -8,7 +8,6 @@ crash reads the promise and makes the same digests again, which analyze then rec
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalOperation, IllegalStateError, KafkaError
@@ -21,7 +20,8 @@ from streams.clock import FreezeWatch, monotonic_ms, now_ms
 from streams.errors import BrokerError
 from streams.ingest.batch import RawBatch, ReducerOptions
 from streams.ingest.fetch import Fetched, RawFetcher
-from streams.ingest.promise import PartitionState, read_state
+from streams.ingest.offsets import read_states
+from streams.ingest.promise import PartitionState
 from streams.ingest.publish import BatchResult, publish_batches
 from streams.ingest.reduce import Reducer
 from streams.kafka import make_admin, make_consumer, start, stop
@@ -52,6 +52,7 @@ class IngestWorker:
         self._states: dict[TopicPartition, PartitionState] = {}
         self._held: dict[TopicPartition, Fetched] = {}
         self._stopping = asyncio.Event()
+        self._fault: KafkaError | BrokerError | None = None
         self._progress_due_ms = 0
         self.ready = False
         self.last_done_ms = now_ms()
@@ -91,6 +92,8 @@ class IngestWorker:
         try:
             await start(self._consumer, self._kafka)
             while not self._stopping.is_set():
+                if self._fault is not None:
+                    raise self._fault
                 fetched = await self._fetcher.poll(ingest.batch_wait_ms, ingest.batch_records)
                 await self._round(fetched, self._epoch)
                 await self._say_progress()
@@ -112,7 +115,11 @@ class IngestWorker:
         async with self._lock:
             if epoch != self._epoch:
                 return
-            batches = self._assemble(fetched)
+            pieces = list(fetched)
+            if any(map(self._out_of_place, pieces)):
+                await self._reload(self._consumer.assignment())
+                return
+            batches = self._assemble(pieces)
             if not batches:
                 return
             if not await self._commit(
@@ -182,31 +189,21 @@ class IngestWorker:
         """Forget all that is held and go on from what the group has committed."""
         self._epoch += 1
         self._held.clear()
-        wanted = list(partitions)
         self._states = {}
-        if not wanted:
-            return
-        committed = await self._admin.list_consumer_group_offsets(self._group, partitions=wanted)
-        beginnings = await self._consumer.beginning_offsets(wanted)
-        for tp in wanted:
-            found = committed.get(tp)
-            if found is None or found.offset < 0:
-                state = PartitionState(position=beginnings[tp], start=beginnings[tp])
-            else:
-                state = read_state(found.offset, found.metadata)
-            self._states[tp] = self._skip_expired(state, beginnings[tp])
-            self._consumer.seek(tp, self._states[tp].position)
+        states = await read_states(self._admin, self._consumer, self._group, partitions)
+        for tp, state in states.items():
+            self._consumer.seek(tp, state.position)
+        self._states = states
 
-    def _skip_expired(self, state: PartitionState, beginning: int) -> PartitionState:
-        """Count what retention removed before we could read it, and go on behind it."""
-        lost = beginning - state.position
-        if lost <= 0:
-            return state
-        log.warning("retention removed %d records before they were read", lost)
-        totals = state.totals.model_copy(update={"expired": state.totals.expired + lost})
-        promised = state.promised_to
-        kept = promised if promised is not None and promised > beginning else None
-        return replace(state, position=beginning, promised_to=kept, totals=totals)
+    def _out_of_place(self, piece: Fetched) -> bool:
+        """Tell whether the consumer jumped: it does so by itself where its offset is gone."""
+        tp = TopicPartition(piece.topic, piece.partition)
+        state = self._states.get(tp)
+        if state is None:
+            return False
+        expected = self._held[tp].next_offset if tp in self._held else state.position
+        # Without the direct fetcher a piece begins at its first record, behind any gap.
+        return piece.position < expected or (self._fetcher.direct and piece.position > expected)
 
     async def on_revoked(self) -> None:
         """Void all records in hand before the partitions go."""
@@ -221,7 +218,12 @@ class IngestWorker:
         """Go on from what the group has committed, promises included."""
         async with self._lock:
             self._watch.check()
-            await self._reload(partitions)
+            try:
+                await self._reload(partitions)
+            except (KafkaError, BrokerError) as error:
+                # aiokafka only logs what a callback raises, and would go on without our states.
+                self._fault = error
+                return
             self.ready = True
             self._progress_due_ms = 0
 

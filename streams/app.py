@@ -74,8 +74,9 @@ class Stage:
         self.done: dict[tuple[str, int], int] = {}
         """The next offset to work on, per source partition that was worked on here."""
         self._rebalanced = False
+        self._watching = False
         self.app.on_rebalance_complete.connect(self._on_rebalance_complete)
-        self.app.task(self._watch_loop)
+        self.app.on_partitions_assigned.connect(self._on_partitions_assigned)
 
     @property
     def ready(self) -> bool:
@@ -94,6 +95,13 @@ class Stage:
             if source.topic in self._sources and end is not None and done is not None:
                 lags[source.topic, source.partition] = max(0, end - done)
         return lags
+
+    def _on_partitions_assigned(self, *_: Any, **__: Any) -> None:
+        # From here on a freeze can cost us partitions, during the recovery of tables too.
+        if not self._watching:
+            self._watching = True
+            self.watch.tick()
+            self.app.add_future(self._watch_loop())
 
     def _on_rebalance_complete(self, *_: Any, **__: Any) -> None:
         self._rebalanced = True
@@ -173,7 +181,6 @@ class Stage:
         )
 
     async def _watch_loop(self) -> None:
-        self.watch.tick()
         while not self.app.should_stop:
             await asyncio.sleep(WATCH_INTERVAL_SECONDS)
             self.watch.tick()

@@ -33,7 +33,7 @@ class FreezeWatch:
 
     def __init__(self, limit_ms: int) -> None:
         self._limit_ms = limit_ms
-        self._last_tick_ms = monotonic_ms()
+        self._last_tick_ms: int | None = None
 
     def tick(self) -> None:
         """Say that the loop is alive; ends the process if it was not for too long."""
@@ -42,6 +42,8 @@ class FreezeWatch:
 
     def check(self) -> None:
         """End the process at once if the loop has not ticked within the limit."""
+        if self._last_tick_ms is None:
+            return
         gap_ms = monotonic_ms() - self._last_tick_ms
         if gap_ms > self._limit_ms:
             sys.stderr.write(

@@ -88,6 +88,7 @@ class Outbox:
         return self._producer
 
     async def _send(self, producer: AIOKafkaProducer, letter: Letter) -> "asyncio.Future[object]":
+        self._watch.check()
         headers = cloud_event_headers(
             letter.record,
             source=self._stage,

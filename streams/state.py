@@ -6,6 +6,7 @@ broker has the value; recovery keeps the value with the higher position, so a st
 process that lost its partition changes nothing.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from faust.tables.table import Table
 from faust.types import EventT
 
 from streams.outbox import Outbox
+
+log = logging.getLogger(__name__)
 
 Position = Callable[[bytes], int]
 
@@ -85,13 +88,25 @@ class _KeepHigher(Table[bytes, bytes]):
         kept = []
         for event in batch:
             key, value = event.message.key, event.message.value
-            if key is not None and value is not None:
+            if key is None:
+                continue
+            if value is not None:
+                position = self._position_or_none(value)
+                if position is None:
+                    log.warning("%s holds a value that is not ours: left out", self.name)
+                    continue
                 known = highest.get(key)
                 if known is None and (held := self.data.get(key)) is not None:
                     known = self._position(held)
-                position = self._position(value)
                 if known is not None and position < known:
                     continue
                 highest[key] = position
             kept.append(event)
         super().apply_changelog_batch(kept)
+
+    def _position_or_none(self, value: bytes) -> int | None:
+        """Return a value's position; None where it is not ours, which must not stop recovery."""
+        try:
+            return self._position(value)
+        except Exception:
+            return None

@@ -29,6 +29,8 @@ class Part(BaseModel):
         populate_by_name=True,
         serialize_by_alias=True,
         use_enum_values=False,
+        # JSON has no word for them: what we could not write again must not be read.
+        allow_inf_nan=False,
     )
 
     def to_bytes(self) -> bytes:

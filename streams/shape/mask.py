@@ -11,6 +11,7 @@ import re
 WILDCARD = "<*>"
 TOKEN_LIMIT = 96
 """A line's tokens beyond this many are left out of its shape."""
+_REMEMBERED_LENGTH = 256
 
 _EMPTY = {"()": "(<*>)", "[]": "[<*>]", "{}": "{<*>}", '""': '"<*>"', "''": "'<*>'"}
 _PEEL = re.compile(r"([(\[{<\"'`]*)(.*?)((?:\.{2,}|[)\]}>\"'`,;:.!?])*)", re.DOTALL)
@@ -173,43 +174,43 @@ def _mask_run(found: re.Match[str]) -> str:
     return prefix + WILDCARD + tail
 
 
+class _MaskedTokens(dict[str, str]):
+    """Tokens and their masks; makes what is missing; one full generation is kept behind."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__()
+        self._capacity = capacity
+        self.older: dict[str, str] = {}
+
+    def __missing__(self, token: str) -> str:
+        masked = self.older.get(token)
+        if masked is None:
+            masked = mask_token(token)
+        if len(token) <= _REMEMBERED_LENGTH:
+            if len(self) >= self._capacity:
+                self.older = dict(self)
+                self.clear()
+            self[token] = masked
+        return masked
+
+
 class Masker:
-    """Masks the content of lines; remembers up to `token_capacity` tokens, twice over."""
+    """Masks the content of lines; remembers at most `2 * token_capacity` tokens."""
 
     def __init__(self, token_capacity: int = 50_000) -> None:
-        self._capacity = token_capacity
-        self._tokens: dict[str, str] = {}
-        self._older: dict[str, str] = {}
+        self._tokens = _MaskedTokens(token_capacity)
 
     @property
     def cached_tokens(self) -> int:
         """How many tokens are remembered."""
-        return len(self._tokens) + len(self._older)
+        return len(self._tokens) + len(self._tokens.older)
 
     def mask_words(self, words: list[str]) -> str:
         """Return the words of a content, split at single spaces, each masked, joined again."""
         if len(words) > TOKEN_LIMIT:
             words = words[:TOKEN_LIMIT]
         known = self._tokens
-        try:
-            return " ".join([known[word] for word in words])
-        except KeyError:
-            return " ".join([self._token(word) for word in words])
-
-    def _token(self, token: str) -> str:
-        masked = self._tokens.get(token)
-        if masked is None:
-            masked = self._older.get(token)
-            if masked is None:
-                masked = mask_token(token)
-            if len(token) <= 256:
-                self._remember(token, masked)
-        return masked
-
-    def _remember(self, token: str, masked: str) -> None:
-        if len(self._tokens) >= self._capacity:
-            self._older, self._tokens = self._tokens, {}
-        self._tokens[token] = masked
+        return " ".join([known[word] for word in words])
 
 
 def join_masked(masked: str) -> str:

@@ -121,8 +121,8 @@ class Shaper:
         words = text.split(" ")
         layout = self._headers.layout(words)
         level, stamp_format = layout.level, layout.stamp_format
-        span: tuple[int, int] | None = None
-        if stamp_format is not None:
+        span = layout.span
+        if span is None and stamp_format is not None:
             span = (
                 _position(words, layout.stamp_word, layout.stamp_offset),
                 _position(words, layout.stamp_end_word, layout.stamp_end_offset),

@@ -14,9 +14,12 @@ from streams.shape.header import read_header
 from streams.shape.levels import LEVEL_WORDS
 from streams.shape.stamps import StampFormat
 
-_FIRST_READ = 7
+_FIRST_READ = 8
 _WORDS_READ = 12
 _WORDS_READ_PADDED = 44
+_PADDING = 2
+"""More empty words than this among the first are padding between a header's columns."""
+_REMEMBERED_LENGTH = 128
 _WORD = re.compile(r"[A-Za-z_$]+")
 _ZEROS = re.compile(r"0+")
 _ADDRESS = re.compile(r"0{1,3}(?:\.0{1,3}){3}")
@@ -51,6 +54,8 @@ class Layout(NamedTuple):
     stamp_offset: int
     stamp_end_word: int
     stamp_end_offset: int
+    span: tuple[int, int] | None
+    """The stamp's bytes, where every word up to its end stands in the sketch as it is."""
     settled: bool
     """Whether words further on could not change it."""
 
@@ -115,12 +120,28 @@ def _holds(sketched: str, offset: int) -> bool:
     return "0" not in before and "q" not in before and "Q" not in before
 
 
+class _SketchedWords(dict[str, str]):
+    """Words and their sketches; makes what is missing, and forgets all when it is full."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__()
+        self._capacity = capacity
+
+    def __missing__(self, word: str) -> str:
+        sketched = sketch_word(word)
+        if len(word) <= _REMEMBERED_LENGTH:
+            if len(self) >= self._capacity:
+                self.clear()
+            self[word] = sketched
+        return sketched
+
+
 class HeaderReader:
     """Gives the layout of a line's header; bounded memory of words and of sketches."""
 
     def __init__(self, capacity: int = 20_000) -> None:
         self._capacity = capacity
-        self._words: dict[str, str] = {}
+        self._words = _SketchedWords(capacity)
         self._layouts: dict[str, Layout] = {}
 
     @property
@@ -131,23 +152,23 @@ class HeaderReader:
     def layout(self, words: list[str]) -> Layout:
         """Return the layout of a line that was split at single spaces.
 
-        Seven words decide where they can: a header that ends among the first five, with its
+        Eight words decide where they can: a header that ends among the first six, with its
         level or without a stamp. Twelve (or more, where spaces pad them) decide otherwise.
         """
-        layout = self._sketched(words, words[:_FIRST_READ])
+        first = words[:_FIRST_READ]
+        if first.count("") > _PADDING:
+            return self._sketched(words, words[:_WORDS_READ_PADDED])
+        layout = self._sketched(words, first)
         if layout.settled:
             return layout
         first = words[:_WORDS_READ]
-        if first.count("") > 1:
+        if first.count("") > _PADDING:
             first = words[:_WORDS_READ_PADDED]
         return self._sketched(words, first)
 
     def _sketched(self, words: list[str], first: list[str]) -> Layout:
         known = self._words
-        try:
-            sketched = [known[word] for word in first]
-        except KeyError:
-            sketched = [self._word(word) for word in first]
+        sketched = [known[word] for word in first]
         if len(first) < len(words):
             sketched.append("qq")
         sketch = " ".join(sketched)
@@ -158,16 +179,6 @@ class HeaderReader:
                 self._layouts.clear()
             self._layouts[sketch] = layout
         return layout
-
-    def _word(self, word: str) -> str:
-        sketched = self._words.get(word)
-        if sketched is None:
-            sketched = sketch_word(word)
-            if len(self._words) >= self._capacity:
-                self._words.clear()
-            if len(word) <= 128:
-                self._words[word] = sketched
-        return sketched
 
 
 def _read(sketched: list[str]) -> Layout:
@@ -190,15 +201,19 @@ def _read(sketched: list[str]) -> Layout:
         if _holds(sketched[first], before) and _holds(sketched[last], behind):
             stamp = header.stamp.format
             settled = _settled(sketched, word, header.level, stamp)
-            return Layout(word, offset, header.level, stamp, first, before, last, behind, settled)
+            plain = not any(map(_REDUCED.search, sketched[: last + (behind > 0)]))
+            span = (header.stamp.start, header.stamp.end) if plain else None
+            return Layout(
+                word, offset, header.level, stamp, first, before, last, behind, span, settled
+            )
     settled = header.stamp is None and _settled(sketched, word, header.level, None)
-    return Layout(word, offset, header.level, None, 0, 0, 0, 0, settled)
+    return Layout(word, offset, header.level, None, 0, 0, 0, 0, None, settled)
 
 
 def _settled(
     sketched: list[str], word: int, level: Level | None, stamp: StampFormat | None
 ) -> bool:
-    """Tell whether a header that was read from seven words is the whole header."""
+    """Tell whether a header that was read from eight words is the whole header."""
     if word >= _FIRST_READ - 1 or (level is None and stamp not in _LEVELLESS):
         return False
     rest = "".join(sketched[word:_FIRST_READ])

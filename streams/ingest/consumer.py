@@ -19,6 +19,7 @@ from streams import metrics
 from streams.clock import FreezeWatch, monotonic_ms, now_ms
 from streams.errors import BrokerError
 from streams.ingest.batch import RawBatch, ReducerOptions
+from streams.ingest.culprits import reduce_surely
 from streams.ingest.fetch import Fetched, RawFetcher
 from streams.ingest.offsets import read_states
 from streams.ingest.promise import PartitionState
@@ -137,7 +138,7 @@ class IngestWorker:
             self.last_done_ms = now_ms()
 
     def _reduce(self, tp: TopicPartition, batch: RawBatch, state: PartitionState) -> BatchResult:
-        reduced = self._reducer.reduce(batch)
+        reduced = reduce_surely(self._reducer, batch)
         appended_ms = max(batch.append_ms, default=0)
         after = state.advance(
             batch.to_offset, reduced.counts, reduced.clock_ms, appended_ms, reduced.ended

@@ -100,7 +100,7 @@ _CLASSES: dict[str, str] = {
     "QUEUE": "queue* backlog buffer buffers topic partition broker consumer* producer* kafka "
     "rabbitmq amqp activemq pulsar nats mailbox inflight",
     "DISK": "disk* drive* hdd ssd nvme* scsi ata sata raid mdadm lun sector* volume smart smartd "
-    "block dasd storage medium media array platter sda sdb spindle iscsi multipath* blk "
+    "dasd storage medium media array platter sda sdb spindle iscsi multipath* blk "
     "reallocated filesystem ext xfs btrfs zfs zpool",
     "SPACE": "space enospc capacity partition inode inodes mount* usage percenthigh tablespace "
     "diskpressure df quota left",

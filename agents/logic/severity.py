@@ -13,8 +13,10 @@ from schemas.vocabulary import FindingKind, Priority, Severity
 
 _WORST_WEIGHT = 1.0
 """How much more a bad line counts than a mild one: one panic among warnings is a panic."""
-_SHIFT_PER_TENFOLD = 0.25
-_COUNT_TENFOLDS = 3.0
+_ONCE_LINES = 10
+"""Up to so many bad lines the wording alone decides; labels say what a line means seen once."""
+_SHIFT_PER_DOUBLING = 0.4
+_MOST_COUNT_SHIFT = 1.2
 _KIND_SHIFTS: dict[FindingKind, float] = {
     FindingKind.BURST: 0.2,
     FindingKind.ERROR_RATIO: 0.3,
@@ -49,6 +51,7 @@ class Graded:
     """One distinct piece of evidence: its share in the judgement and its grades from wording."""
 
     weight: float
+    problem: float
     grades: Mapping[Severity, float]
     count: int
     kind: FindingKind | None
@@ -73,11 +76,12 @@ def severity_distribution(evidence: Sequence[Graded], *, services: int) -> dict[
 
 def _shift(evidence: Sequence[Graded], services: int) -> float:
     """Return how far counts, kinds and scope move the judgement, in log-odds per severity step."""
-    most = max(piece.count for piece in evidence)
-    tenfolds = min(math.log10(max(1, most)), _COUNT_TENFOLDS)
+    lines = sum(piece.count * piece.problem for piece in evidence)
+    doublings = math.log2(max(1.0, lines / _ONCE_LINES))
     kinds = max(_KIND_SHIFTS.get(piece.kind, 0.0) if piece.kind else 0.0 for piece in evidence)
     others = min(max(0, services - 1), _SERVICES_COUNTED)
-    return _SHIFT_PER_TENFOLD * tenfolds + kinds + _SHIFT_PER_SERVICE * others
+    by_count = min(_SHIFT_PER_DOUBLING * doublings, _MOST_COUNT_SHIFT)
+    return by_count + kinds + _SHIFT_PER_SERVICE * others
 
 
 def severity_of(distribution: Mapping[Severity, float]) -> Severity:

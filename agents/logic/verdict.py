@@ -22,6 +22,8 @@ MAX_PIECES = 64
 """Distinct lines judged; more add nothing, and the cost stays bounded."""
 _FLOOR = 0.02
 """Least say of a line: where no line looks bad, the least unlikely ones still decide."""
+_FRAME_WEIGHT = 0.05
+"""A stack frame names the code that was passed through, not what went wrong."""
 _REPEATS_CAP = 8
 _SHARPENING = 0.15
 """How much each doubling of independent agreeing lines sharpens the distribution."""
@@ -75,7 +77,8 @@ def judge(
     """
     if not evidence:
         raise ValueError(f"no evidence to judge for service {service!r}")
-    pieces = [_piece(service, item, classifier) for item in _distinct(evidence)]
+    shaper = Shaper()
+    pieces = [_piece(service, item, classifier, shaper) for item in _distinct(evidence)]
     shares = _category_shares(pieces)
     category = max(Category, key=shares.__getitem__)
     leading = max(pieces, key=lambda piece: _lead(piece, category))
@@ -83,6 +86,7 @@ def judge(
         [
             Graded(
                 piece.weight,
+                piece.score.problem,
                 piece.score.severity_probabilities,
                 piece.evidence.count,
                 piece.evidence.kind,
@@ -126,11 +130,13 @@ def _distinct(evidence: Sequence[Evidence]) -> list[Evidence]:
     return most_first[:MAX_PIECES]
 
 
-def _piece(service: str, item: Evidence, classifier: Classifier) -> _Piece:
-    level = item.level if item.level is not None else Shaper().line(item.text.encode()).level
+def _piece(service: str, item: Evidence, classifier: Classifier, shaper: Shaper) -> _Piece:
+    shape = shaper.line(item.text.encode())
+    level = item.level if item.level is not None else shape.level
     score = classifier.score(item.text, level, service)
     repeats = 1 + math.log2(min(item.count, 2**_REPEATS_CAP)) / _REPEATS_CAP
-    return _Piece(item, score, max(score.problem**2, _FLOOR) * repeats)
+    weight = max(score.problem**2, _FLOOR) * repeats
+    return _Piece(item, score, weight * _FRAME_WEIGHT if shape.is_continuation else weight)
 
 
 def _category_shares(pieces: Sequence[_Piece]) -> dict[Category, float]:

@@ -1,0 +1,59 @@
+"""The rights that each stage needs on a Kafka with access control, and no more.
+
+Comes in: settings. Goes out: kafka-acls command lines for an administrator. Pure.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from schemas.topics import (
+    ANALYZE_STATE,
+    CLASSIFICATIONS,
+    CORRELATE_STATE,
+    DEAD_LETTERS,
+    FINDINGS,
+    INCIDENTS,
+    LEDGER,
+    LOGS_DIGESTS,
+    LOGS_RAW,
+    REMEDIATIONS,
+    SERVICES,
+    Topic,
+)
+from streams.settings import Settings
+
+READS: Mapping[str, tuple[Topic, ...]] = {
+    "ingest": (LOGS_RAW,),
+    "analyze": (LOGS_DIGESTS, ANALYZE_STATE),
+    "correlate": (FINDINGS, CORRELATE_STATE, SERVICES),
+    "classify": (INCIDENTS, CLASSIFICATIONS),
+    "recommend": (CLASSIFICATIONS, REMEDIATIONS, SERVICES),
+}
+WRITES: Mapping[str, tuple[Topic, ...]] = {
+    "ingest": (LOGS_DIGESTS, LEDGER, DEAD_LETTERS),
+    "analyze": (ANALYZE_STATE, FINDINGS, LEDGER, DEAD_LETTERS),
+    "correlate": (CORRELATE_STATE, INCIDENTS, DEAD_LETTERS),
+    "classify": (CLASSIFICATIONS, DEAD_LETTERS),
+    "recommend": (REMEDIATIONS, DEAD_LETTERS),
+}
+
+
+def acl_commands(settings: Settings) -> Iterator[str]:
+    """Yield one kafka-acls command per right: user `opspilot-STAGE`, one topic or group each.
+
+    Every stage also looks at the settings of its topics at its start (DescribeConfigs).
+    """
+    begin = f"kafka-acls --bootstrap-server {settings.kafka.bootstrap} --add"
+    for stage, read in READS.items():
+        who = f"--allow-principal User:opspilot-{stage}"
+        raw = settings.ingest.topics if stage == "ingest" else ()
+        read_names = raw or tuple(settings.topics.name(topic) for topic in read)
+        for name in read_names:
+            yield f"{begin} {who} --operation Read --operation Describe --topic {name}"
+        for topic in WRITES[stage]:
+            name = settings.topics.name(topic)
+            yield f"{begin} {who} --operation Write --operation Describe --topic {name}"
+        for name in dict.fromkeys(settings.topics.name(t) for t in (*read, *WRITES[stage])):
+            yield f"{begin} {who} --operation DescribeConfigs --topic {name}"
+        group = f"{settings.topics.prefix}{stage}"
+        yield f"{begin} {who} --operation Read --operation Describe --group {group}"
+        yield f"{begin} {who} --operation IdempotentWrite --cluster"

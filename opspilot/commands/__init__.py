@@ -1,0 +1,1 @@
+"""One module per command, each with `app`, a typer application; imported only when it is called."""

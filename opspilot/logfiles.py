@@ -1,0 +1,205 @@
+"""Log files as they lie on a disk: opened in whatever encoding, lines in order of event time.
+
+Comes in: FILE or SERVICE=FILE, as a person names them. Goes out: lines with service and instance.
+Promise: a file that cannot be a log is refused in one sentence before anything is sent.
+"""
+
+import codecs
+import gzip
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from schemas.services import ServiceName
+from streams.errors import InputError
+from streams.ingest.eventtime import stamp_ms
+from streams.shape.header import read_header
+
+PROBE_BYTES = 65_536
+MAX_LINE_BYTES = 2 << 20
+"""What is longer is cut here; ingest cuts again at its own limit, and counts the line as cut."""
+BINARY_SHARE = 0.1
+STAMP_PROBE_LINES = 1_000
+_UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_TEXT_CONTROLS = frozenset(b"\t\n\r\f\b\x1b")
+_TO_KEY = bytes.maketrans(b"123456789", b"000000000")
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One file and whose lines it holds."""
+
+    path: Path
+    service: str
+    """`environment/namespace/service`"""
+
+    @property
+    def key(self) -> str:
+        """The key of its raw records: service and instance, so that its lines stay in order."""
+        return f"{self.service}/{self.path.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line on its way to Kafka."""
+
+    file: LogFile
+    text: str
+    read_bytes: int
+    """How many bytes of the file it took, its end included."""
+    event_ms: int | None
+    """Its own stamp; None where it has none and none was asked for."""
+
+
+def parse_sources(words: Sequence[str], service: str | None = None) -> list[LogFile]:
+    """Read `FILE` or `SERVICE=FILE`; raises InputError for one that is missing, empty or binary.
+
+    The service is `service` where given, else the word before `=`, else the file's stem.
+    """
+    files = [_parse(word, service) for word in words]
+    keys = [file.key for file in files]
+    for file in files:
+        if keys.count(file.key) > 1:
+            raise InputError(
+                f"two files named {file.path.name} of service {file.service} would be mixed: "
+                "give them different services, as in web1=a/app.log web2=b/app.log"
+            )
+        check_readable(file.path)
+    return files
+
+
+def _parse(word: str, service: str | None) -> LogFile:
+    path, name = Path(word), None
+    if "=" in word and not path.exists():
+        name, _, rest = word.partition("=")
+        path = Path(rest)
+    chosen = service or name or path.name.split(".", 1)[0]
+    parts = [part for part in chosen.split("/") if part.strip()]
+    if not parts or len(parts) > 3 or any(character.isspace() for character in chosen):
+        raise InputError(
+            f"service {chosen!r} is not NAME, NAMESPACE/NAME or ENVIRONMENT/NAMESPACE/NAME"
+        )
+    return LogFile(path, str(ServiceName.parse("/".join(parts))))
+
+
+def check_readable(path: Path) -> None:
+    """Raise InputError unless `path` is a file that holds text."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist: check the path")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name the log files in it, such as {path}/*.log")
+    try:
+        with _open(path) as stream:
+            head = stream.read(PROBE_BYTES)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    if not head.strip():
+        raise InputError(f"{path} is empty: there is nothing to read in it")
+    if _utf16(head) is None and _is_binary(head):
+        raise InputError(f"{path} is binary, not a log of text lines: name a text file")
+
+
+def _is_binary(head: bytes) -> bool:
+    if b"\0" in head:
+        return True
+    controls = sum(1 for byte in head if byte < 32 and byte not in _TEXT_CONTROLS)
+    return controls > BINARY_SHARE * len(head)
+
+
+def _utf16(head: bytes) -> str | None:
+    return _UTF16_MARKS.get(head[:2])
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a file, unpacked where it is gzip."""
+    raw = path.open("rb")
+    packed = raw.peek(2)[:2] == b"\x1f\x8b"
+    if not packed:
+        return raw
+    raw.close()
+    return gzip.open(path, "rb")  # type: ignore[return-value]
+
+
+def size_bytes(file: LogFile) -> int:
+    """Return how much there is to read, for a progress bar; a guess for packed files."""
+    size = file.path.stat().st_size
+    return size * 8 if file.path.suffix == ".gz" else size
+
+
+def read_lines(file: LogFile, *, append_ms: int | None = None) -> Iterator[LogLine]:
+    """Yield the lines; with `append_ms`, each with the event time that its own stamp says."""
+    try:
+        with _open(file.path) as stream:
+            encoding = _utf16(stream.read(2))
+            stream.seek(0)
+            yield from _lines(file, stream, encoding, append_ms)
+    except (OSError, EOFError) as error:
+        raise InputError(f"{file.path} cannot be read to its end: {error}") from None
+
+
+def _lines(
+    file: LogFile, stream: BinaryIO, encoding: str | None, append_ms: int | None
+) -> Iterator[LogLine]:
+    if encoding is not None:
+        raw_lines: Iterator[bytes] = (
+            line.encode() for line in codecs.getreader(encoding)(stream, "replace")
+        )
+    else:
+        raw_lines = _bounded(stream)
+    for raw in raw_lines:
+        line = raw.rstrip(b"\r\n")
+        if not line.strip():
+            continue
+        event_ms = None if append_ms is None else event_time_ms(line, append_ms)
+        yield LogLine(file, _text(line), len(raw), event_ms)
+
+
+def _bounded(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines of at most MAX_LINE_BYTES; the rest of a longer one is read and dropped."""
+    while line := stream.readline(MAX_LINE_BYTES):
+        yield line
+        while len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            line = stream.readline(MAX_LINE_BYTES)
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        # Every byte has a meaning in Latin-1, so nothing of the line is lost.
+        return line.decode("latin-1")
+
+
+def event_time_ms(line: bytes, append_ms: int) -> int | None:
+    """Return when the line says that it happened; None where it does not say."""
+    stamp = read_header(line.translate(_TO_KEY).decode("latin-1")).stamp
+    if stamp is None:
+        return None
+    text = line[stamp.start : stamp.end].decode("latin-1")
+    return stamp_ms(text, stamp.format, append_ms)
+
+
+def has_stamps(file: LogFile, append_ms: int) -> bool:
+    """Tell whether any of the first lines says when it happened."""
+    first = islice(read_lines(file, append_ms=append_ms), STAMP_PROBE_LINES)
+    return any(line.event_ms is not None for line in first)
+
+
+def in_time_order(files: Sequence[LogFile], append_ms: int) -> Iterator[LogLine]:
+    """Merge files by event time, each file's own order kept; unstamped lines follow the one before.
+
+    Parts of one service in several files thus reach the pipeline as they happened.
+    """
+
+    def keyed(index: int, file: LogFile) -> Iterator[tuple[int, int, int, LogLine]]:
+        latest = 0
+        for number, line in enumerate(read_lines(file, append_ms=append_ms)):
+            # A stamp that runs backwards must not overtake the lines before it.
+            latest = max(latest, line.event_ms or 0)
+            yield latest, index, number, line
+
+    for *_order, line in heapq.merge(*(keyed(i, f) for i, f in enumerate(files))):
+        yield line

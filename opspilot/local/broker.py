@@ -97,6 +97,12 @@ class EmbeddedBroker:
             if not self._data.is_formatted():
                 self._format()
             self._start_on_some_port()
+        except OSError as error:
+            self.kill()
+            raise BrokerError(
+                f"Kafka could not be prepared in {self._data.path} ({error}): "
+                "free some space or mend the rights, or name another data directory."
+            ) from error
         except BaseException:
             self.kill()
             raise
@@ -187,16 +193,10 @@ class EmbeddedBroker:
             listeners=self.options.listeners,
             extra=dict(self.options.extra_properties),
         )
-        try:
-            settings.write_text(server_properties(properties), encoding="latin-1")
-            logging.write_text(log4j_properties(str(self._data.broker_log)), encoding="latin-1")
-            self._data.console_log.write_bytes(b"")
-            logged_before = self._log_size()
-        except OSError as error:
-            raise BrokerError(
-                f"Kafka's data directory {self._data.path} cannot be written ({error.strerror}): "
-                "free some space or mend its rights, or name another one."
-            ) from error
+        settings.write_text(server_properties(properties), encoding="latin-1")
+        logging.write_text(log4j_properties(str(self._data.broker_log)), encoding="latin-1")
+        self._data.console_log.write_bytes(b"")
+        logged_before = self._log_size()
         self._archive_draft.unlink(missing_ok=True)
         flags = [
             f"-Dlog4j2.configurationFile={logging}",

@@ -39,8 +39,8 @@ def watch(parent: int, child: int) -> None:
     if os.fork() != 0:
         return
     os.setsid()
-    for stream in (0, 1, 2):
-        os.close(stream)
+    # All of them: a lock that the command holds must not outlast the command here.
+    os.closerange(0, 256)
     while _alive(child):
         if not _alive(parent):
             os.kill(child, signal.SIGKILL)

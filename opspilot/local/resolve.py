@@ -45,9 +45,10 @@ def resolve_broker(
         yield kafka
         return
     runtime = find_runtime(environment, progress)
+    first_time = not runtime.archive.exists()
     if say is not None:
-        first = "" if runtime.archive.exists() else " (the first start on a machine takes longer)"
-        say(f"starting Kafka in {directory}{first}")
+        hint = " (the first start on a machine takes longer)" if first_time else ""
+        say(f"starting Kafka in {directory}{hint}")
     broker = EmbeddedBroker(directory, runtime, options)
     with broker:
         if say is not None:
@@ -56,7 +57,8 @@ def resolve_broker(
             yield broker.bootstrap
         finally:
             if say is not None:
-                say("stopping Kafka")
+                hint = ", and noting its classes for faster starts" if first_time else ""
+                say(f"stopping Kafka{hint}")
 
 
 def parse_bootstrap(text: str) -> list[tuple[str, int]]:

@@ -35,6 +35,11 @@ class DataDirectory:
         The descriptor is to be passed on to the broker: the lock then lasts until both this
         process and the broker are gone.
         """
+        if "," in str(self.logs):
+            raise ConfigurationError(
+                f"Kafka's data directory {self.path} has a comma in its name, which Kafka reads as "
+                "two directories: name another one."
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

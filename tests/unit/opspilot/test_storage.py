@@ -64,6 +64,12 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path):
         DataDirectory(tmp_path / "file" / "kafka").acquire()
 
 
+def test_a_comma_in_the_name_is_refused_since_kafka_would_read_two_directories(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match="has a comma in its name"):
+        DataDirectory(tmp_path / "a,b").acquire()
+    assert not (tmp_path / "a,b").exists()
+
+
 def test_the_template_is_made_once_and_nothing_is_left_of_a_failure(tmp_path: Path):
     made = []
 

@@ -176,6 +176,26 @@ signal.pause()
         parent.kill()
 
 
+def test_the_watcher_for_other_systems_ends_a_child_whose_parent_is_gone(tmp_path: Path):
+    parent = ChildProcess(["sleep", "600"], tmp_path / "parent.log")
+    code = f"""
+import os, signal
+from opspilot.local.guard import watch
+watch({parent.pid}, os.getpid())
+print("ready", flush=True)
+signal.pause()
+"""
+    child = ChildProcess([sys.executable, "-c", code], tmp_path / "child.log")
+    try:
+        assert until(lambda: "ready" in said(tmp_path / "child.log"))
+        assert child.exit_code() is None
+        parent.kill()
+        assert child.wait(WAIT_SECONDS)
+        assert child.exit_code() == -signal.SIGKILL
+    finally:
+        child.kill()
+
+
 def test_backoff_grows_to_its_cap_and_starts_afresh_after_a_stable_run():
     policy = RestartPolicy(
         first_delay_seconds=0.5, longest_delay_seconds=3, failures_before_giving_up=4

@@ -7,7 +7,7 @@ the number of restarts; nothing durable may refer to a template id (docs/decisio
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -221,28 +221,25 @@ def _reads_as_state(word: str) -> bool:
 
 def _merge_rare(patterns: set[Tokens]) -> dict[Tokens, Tokens]:
     """Merge patterns that agree once the words that occur in one pattern only are hidden."""
-    uses: dict[tuple[int, str], int] = defaultdict(int)
-    for pattern in patterns:
-        for item in enumerate(pattern):
-            uses[item] += 1
-    families: dict[Tokens, list[Tokens]] = defaultdict(list)
-    for pattern in patterns:
-        skeleton = tuple(
-            _slot(word) if uses[position, word] == 1 and position > 0 else word
-            for position, word in enumerate(pattern)
-        )
-        families[skeleton].append(pattern)
     replaced = {pattern: pattern for pattern in patterns}
-    for skeleton, members in families.items():
-        constants = sum(1 for token in skeleton if WILDCARD not in token)
-        if len(members) < VALUES_ELSEWHERE or constants * 2 < len(skeleton):
+    if len(patterns) < VALUES_ELSEWHERE:
+        return replaced
+    uses = Counter(item for pattern in patterns for item in enumerate(pattern))
+    families: dict[tuple[str | None, ...], list[Tokens]] = defaultdict(list)
+    for pattern in patterns:
+        head, rest = pattern[0], pattern[1:]
+        shared = [item[1] if uses[item] > 1 else None for item in enumerate(rest, 1)]
+        families[head, *shared].append(pattern)
+    for shared_words, members in families.items():
+        hidden = [position for position, word in enumerate(shared_words) if word is None]
+        if len(members) < VALUES_ELSEWHERE or len(hidden) * 2 > len(shared_words):
             continue
-        words = [
-            sorted({member[position] for member in members}) for position in range(len(skeleton))
-        ]
-        if all(
-            len(found) == 1 or _is_value(found, skeleton[position], position, skeleton)
-            for position, found in enumerate(words)
-        ):
-            replaced.update(dict.fromkeys(members, skeleton))
+        skeleton = list(members[0])
+        values = {position: sorted({member[position] for member in members}) for position in hidden}
+        for position in hidden:
+            slots = set(map(_slot, values[position]))
+            skeleton[position] = slots.pop() if len(slots) == 1 else WILDCARD
+        pattern = tuple(skeleton)
+        if all(_is_value(values[at], skeleton[at], at, pattern) for at in hidden):
+            replaced.update(dict.fromkeys(members, pattern))
     return replaced

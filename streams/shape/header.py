@@ -53,7 +53,7 @@ _PRI = re.compile(r"<0{1,3}>")
 _KLOG = re.compile(r"([IWEFD])(0000(?:0000)? 00:00:00(?:\.0+)?)\s+0+ [^\s\]]+\] ?")
 _UPTIME = re.compile(r"\[ *(0+\.0{3,6})s?\](?:\[ *[TC]?0+\])? ?|(0+\.000): (?=\[)")
 _JVM_TAGS = re.compile(r"\[([a-z]+) *\]\[[^\]]*\]\s*")
-_REDIS_HEAD = re.compile(r"\[?0+(?::[XCSM]|\]) (?=0?0 )")
+_REDIS_HEAD = re.compile(r"\[?0+(?::[XCSM]|\]) (?=0?0 [A-Z][a-z]{2} )")
 
 
 class Header(NamedTuple):

@@ -53,8 +53,12 @@ _HOST_PORT = re.compile(
 )
 _PACKAGE = re.compile(r"(?:org|com|net|io|java|javax|sun|scala|akka|kafka)\.")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://).*", re.DOTALL)
-_PATH = re.compile(r"/[^\s/]+/.*|~/.*|\.{1,2}/.*", re.DOTALL)
-_INNER_PATH = re.compile(r"(?<=[(\[{\"'=:,])/[^\s/()\[\]{}\"',]+/[^\s()\[\]{}\"',]*")
+_PATH = re.compile(
+    r"(?:[\w.-]+/){2,}[\w.$-]*|[\w-]+(?:\.[\w-]+)+/[\w.$-]+|/[^\s/]+/.*|~/.*|\.{1,2}/.*", re.DOTALL
+)
+_INNER_PATH = re.compile(
+    r"(?:[\w.-]+/){2,}[\w.$-]*|[\w-]+(?:\.[\w-]+)+/[\w.$-]+|(?<=[(\[{\"'=:,])/[^\s/()\[\]{}\"',]+/[^\s()\[\]{}\"',]*"
+)
 _RUN = re.compile(r"(?<![\w$])-?[\w$~+%.-]*0[\w$~+%.-]*")
 _NAMED = re.compile(r"([A-Za-z_]+)0{1,2}([A-Za-z_]{2,})")
 _RUN_HEAD = re.compile(r"[^0]*")
@@ -65,11 +69,15 @@ _PREPOSITIONS = frozenset({"from", "by", "at", "on", "with", "via"})
 _BEFORE_USER = frozenset({"for", "invalid", "illegal", "unknown"})
 
 _REQUEST = re.compile(r"\b(GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS) /[^\s\"']*")
-_DATE = re.compile(
-    r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
-    r"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* <\*>"
-    r"|<\*> (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b)(?:,? <\*>(?![^\s,;)\]]))*"
+_MONTH = (
+    "(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
+    "|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
 )
+_DATE = re.compile(
+    r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:day|sday|nesday|rsday|urday)?,? )?"
+    rf"(?:{_MONTH} <\*>|<\*> {_MONTH}\b)(?:,? <\*>(?![^\s,;)\]]))*"
+)
+_ANSWER = re.compile(r"(?<=[:=] )(?:true|false|null)(?=[\s,;)\]}]|$)")
 _REPEATED = re.compile(r"(?<!\S)([^\s<]*<\*>)(?:,? \1(?![^\s,;)\]]))+")
 _UNIT = re.compile(
     r"<\*>(?: (?:[KMGTPk]?i?[bB](?:ps|/s)?|secs?|s)"
@@ -107,7 +115,7 @@ def _mask_core(core: str) -> str:
     url = _URL.fullmatch(core)
     if url is not None:
         return url.group(1) + WILDCARD
-    if core[0] in "/~." and _PATH.fullmatch(core):
+    if "/" in core and _PATH.fullmatch(core):
         return WILDCARD
     key, equals, value = core.partition("=")
     if equals and _KEY.fullmatch(key):
@@ -225,6 +233,8 @@ def join_masked(masked: str) -> str:
         text = " ".join(_hide_users(words))
     if " /" in text:
         text = _REQUEST.sub(r"\1 " + WILDCARD, text)
+    if ": " in text or "= " in text:
+        text = _ANSWER.sub(WILDCARD, text)
     if WILDCARD in text:
         text = _DATE.sub(WILDCARD, text)
         text = _REPEATED.sub(r"\1", text)

@@ -41,6 +41,8 @@ class RawBatch:
     """How many raw partitions exist."""
     expired: int = 0
     """Offsets right below `from_offset` that retention removed before they could be read."""
+    clock_ms: int = 0
+    """Event time that the partition had reached before this batch; 0 when none was read."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -64,7 +66,7 @@ class Reduced:
     counts: IngestTotals
     """What to add to the partition's totals for this batch, `expired` included."""
     clock_ms: int
-    """The latest event time of the batch; 0 where it holds none."""
+    """Event time that the partition has reached after the batch."""
     ended: bool
     """The last record of the batch was an end-of-input record."""
 

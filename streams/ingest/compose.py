@@ -46,6 +46,8 @@ class Composer:
         levels: Ints,
         line_heads: Ints,
         flags: dict[str, NDArray[np.bool_]],
+        lag_ms: Ints,
+        clock_ms: int,
     ) -> list[LogDigest]:
         """Return one digest per service and slot; `flags` are counted per digest by name."""
         owner = np.where(line_heads >= 0, line_heads, np.arange(len(entries)))
@@ -64,7 +66,8 @@ class Composer:
         shapes = _shape_dicts(rows, kept, table, shown, latencies)
         counted = _count(len(pairs), digest, entries, flags, rows, kept)
         instances = self._instances(digest, entries)
-        common = self._common(batch, int(event_ms.max()))
+        counted["disorder_ms"] = _largest(len(pairs), digest, lag_ms)
+        common = self._common(batch, clock_ms)
         found = []
         for number, pair in enumerate(pairs.tolist()):
             slot, service = divmod(pair, len(entries.service_names))
@@ -237,6 +240,14 @@ def _shape_dicts(
 def _by_count(shape: dict[str, Any]) -> tuple[object, ...]:
     level, status = shape["level"] or "", shape["status_class"] or 0
     return (-shape["count"], shape["shape_id"], level, status)
+
+
+def _largest(digests: int, digest: Ints, values: Ints) -> list[int]:
+    """Return the largest value of each digest's lines."""
+    largest = np.zeros(digests, np.int64)
+    np.maximum.at(largest, digest, values)
+    found: list[int] = largest.tolist()
+    return found
 
 
 def _count(

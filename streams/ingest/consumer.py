@@ -164,7 +164,10 @@ class IngestWorker:
                 if joined.next_offset > to_offset:
                     self._consumer.seek(tp, to_offset)
             batches[tp] = joined.to_batch(
-                state.position, to_offset, raw_partitions=self._raw_partitions()
+                state.position,
+                to_offset,
+                clock_ms=state.clock_ms,
+                raw_partitions=self._raw_partitions(),
             )
         return batches
 

@@ -59,7 +59,9 @@ class Fetched:
         both.add_headers(later.headers or [()] * len(later.values), len(self.values))
         return both
 
-    def to_batch(self, from_offset: int, to_offset: int, *, raw_partitions: int) -> RawBatch:
+    def to_batch(
+        self, from_offset: int, to_offset: int, *, clock_ms: int, raw_partitions: int
+    ) -> RawBatch:
         """Return the records of [from_offset, to_offset)."""
         keep = slice(_below(self.offsets, from_offset), _below(self.offsets, to_offset))
         return RawBatch(
@@ -73,6 +75,7 @@ class Fetched:
             self.values[keep],
             self.headers[keep] if self.headers is not None else None,
             raw_partitions,
+            clock_ms=clock_ms,
         )
 
 

@@ -20,6 +20,7 @@ from streams.ingest.eventtime import stamp_ms
 from streams.ingest.identity import Identities
 from streams.ingest.lines import TidyTexts, tidy
 from streams.ingest.multiline import heads
+from streams.ingest.partitionclock import clock_after, lags, settle_times
 from streams.ingest.reader import EntryReader
 from streams.ingest.redact import Redactor
 from streams.ingest.shapes import CONTINUATION, Lines, ShapeTable
@@ -32,6 +33,10 @@ class Times:
     event_ms: Ints
     future: NDArray[np.bool_]
     unstamped: NDArray[np.bool_]
+    clock_ms: int
+    """What the partition has reached after these lines."""
+    lag_ms: Ints
+    """How far each line was behind the partition when it came."""
 
 
 class Reducer:
@@ -48,7 +53,7 @@ class Reducer:
         """Return the digests of a batch, ordered by slot and service, and what was counted."""
         entries = self._reader.read(batch)
         digests: list[LogDigest] = []
-        clock_ms = 0
+        clock_ms = batch.clock_ms
         if len(entries):
             tidied = tidy(entries.texts, self._options.max_line_bytes)
             lines = self._table.read(tidied.joined)
@@ -71,9 +76,9 @@ class Reducer:
         line_heads = heads(kinds, entries.streams, routine)
         composed = self._composer.compose(
             batch, entries, tidied, lines, self._table, times.event_ms, levels, line_heads,
-            _flags(times, tidied, line_heads),
+            _flags(times, tidied, line_heads), times.lag_ms, times.clock_ms,
         )  # fmt: skip
-        return composed, int(times.event_ms.max())
+        return composed, times.clock_ms
 
     def _times(self, batch: RawBatch, entries: Entries, lines: Lines) -> Times:
         append = np.maximum(np.array(batch.append_ms, np.int64)[entries.records], 0)
@@ -83,7 +88,7 @@ class Reducer:
             event[line] = -1 if found is None else found
         unstamped = event < 0
         future = (event > append + self._options.future_tolerance_ms) & (append > 0)
-        event = np.where(unstamped | future, append, event)
+        event = settle_times(event, append, unstamped | future, batch.clock_ms)
         slots, codes, counts = np.unique(event // SLOT_MS, return_inverse=True, return_counts=True)
         if len(slots) > self._options.slots_per_batch:
             # The fullest slots stay, later ones first; what is over goes by its append time.
@@ -92,7 +97,8 @@ class Reducer:
             over[order[: self._options.slots_per_batch]] = False
             event = np.where(over[codes], append, event)
             unstamped |= over[codes]
-        return Times(event, future, unstamped)
+        clock_ms = clock_after(event, batch.clock_ms)
+        return Times(event, future, unstamped, clock_ms, lags(event, batch.clock_ms, clock_ms))
 
     def _stamp(self, lines: Lines, line: int, append_ms: int) -> int | None:
         info = self._table.infos[int(lines.codes[line])]

@@ -221,6 +221,9 @@ class AnalyzeSettings(Section):
     clear_after_ms: Positive = Field(
         default=300_000, description="A condition clears after so much quiet event time."
     )
+    max_conditions: Positive = Field(
+        default=20, description="Conditions open at once per service: a noisy one must not flood."
+    )
 
 
 class CorrelateSettings(Section):

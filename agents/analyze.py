@@ -1,0 +1,212 @@
+"""The analyze stage: digests and progress in, findings out; a service's state under its own key.
+
+Comes in: LogDigest, Progress. Goes out: Finding, LedgerEntry. Promise: findings and ledger are with
+the broker, then the one state record that reflects them, then the digest is acknowledged; a digest
+that comes again changes nothing, one that breaks its chain goes to the dead letters.
+"""
+
+import logging
+from collections import defaultdict
+
+from agents.logic.analyze_state import (
+    AnalyzeRules,
+    Mark,
+    ServiceState,
+    decode_state,
+    encode_state,
+)
+from agents.logic.analyzer import Analyzer, Applied
+from agents.logic.classifier import load_classifier
+from agents.logic.grading import Grader
+from agents.logic.progress import ENDED, HOLD, Heard
+from agents.logic.windows import RECREATED_AFTER_MS, Placement, place, totals, watermark
+from agents.state_codec import pack, position_of, unpack
+from schemas.digest import LogDigest, Progress, RawRange
+from schemas.finding import Finding
+from schemas.ledger import LedgerEntry
+from schemas.topics import ANALYZE_STATE, FINDINGS, LEDGER, LOGS_DIGESTS
+from streams import metrics
+from streams.app import Delivery, Stage
+from streams.clock import now_ms
+from streams.errors import DecodeError
+from streams.outbox import Letter
+from streams.settings import AnalyzeSettings, Settings
+from streams.state import StateTable
+
+log = logging.getLogger(__name__)
+
+STAGE = "analyze"
+FINDINGS_PARTITION = 0
+
+
+def make_stage(settings: Settings) -> Stage:
+    """Make the stage; nothing runs before its worker does."""
+    stage = Stage(STAGE, settings)
+    table = stage.table(ANALYZE_STATE, position_of)
+    worker = _Worker(stage, table, Analyzer(analyze_rules(settings.analyze), _grader()))
+    stage.consume(LOGS_DIGESTS, [LogDigest, Progress], worker.handle)
+    return stage
+
+
+def analyze_rules(settings: AnalyzeSettings) -> AnalyzeRules:
+    """Return the bounds and durations of analysis."""
+    return AnalyzeRules(
+        allowed_lateness_ms=settings.allowed_lateness_ms,
+        max_open_slots=settings.max_open_slots,
+        max_shapes=settings.max_shapes,
+        clear_after_ms=settings.clear_after_ms,
+        max_conditions=settings.max_conditions,
+    )
+
+
+def _grader() -> Grader:
+    return Grader(load_classifier())
+
+
+class _Worker:
+    """The handler, with what it keeps in memory beside the table."""
+
+    def __init__(self, stage: Stage, table: StateTable, analyzer: Analyzer) -> None:
+        self._stage = stage
+        self._table = table
+        self._analyzer = analyzer
+        self._heard: defaultdict[int, Heard] = defaultdict(Heard)
+        self._memo: dict[bytes, tuple[bytes, ServiceState]] = {}
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Take in one record of the digests topic."""
+        if isinstance(delivery.record, Progress):
+            await self._take_progress(delivery, delivery.record)
+        else:
+            assert isinstance(delivery.record, LogDigest)
+            await self._take_digest(delivery, delivery.record)
+
+    async def _take_digest(self, delivery: Delivery, digest: LogDigest) -> None:
+        key = digest.service.encode()
+        value = self._table.read(key)
+        state = self._borrow(key, value) or ServiceState(digest.service, delivery.partition)
+        seen_before = (
+            value is not None
+            and delivery.offset <= position_of(value)
+            and digest.appended_ms <= state.appended_ms + RECREATED_AFTER_MS
+        )
+        if seen_before and place(state, digest) is not Placement.BROKEN:
+            self._return(key, value, state)
+            metrics.DIGESTS_APPLIED.labels(Placement.REPEAT).inc()
+            return
+        if seen_before:
+            self._return(key, value, state)
+            raise _broken(digest, state)
+        applied = self._analyzer.take(state, digest)
+        if applied.placement is Placement.RECREATED:
+            log.warning(
+                "%s partition %d begins anew at offset %d",
+                digest.source.topic, digest.source.partition, digest.source.from_offset,
+            )  # fmt: skip
+        findings = self._analyzer.advance(state, self._heard[delivery.partition])
+        if applied.placement is not Placement.REPEAT or findings:
+            letters = [_finding_letter(finding, delivery.traceparent) for finding in findings]
+            letters.append(_ledger_letter(digest, applied))
+            await self._stage.outbox.publish(letters)
+            if applied.placement is Placement.BROKEN:
+                error = _broken(digest, state)
+                await self._write(key, state, delivery)
+                raise error
+            await self._write(key, state, delivery)
+        else:
+            self._return(key, value, state)
+        outcome = "late" if applied.late else applied.placement
+        metrics.DIGESTS_APPLIED.labels(outcome).inc()
+        _measure(findings)
+
+    async def _take_progress(self, delivery: Delivery, progress: Progress) -> None:
+        heard = self._heard[delivery.partition]
+        if not heard.take(progress):
+            return
+        lowest_ms, windows_open = ENDED, 0
+        for key, value in self._table.items():
+            state = self._borrow(key, value)
+            if state is None or state.partition != delivery.partition:
+                if state is not None:
+                    self._return(key, value, state)
+                continue
+            judged_to_ms = state.next_slot_ms
+            findings = self._analyzer.advance(state, heard)
+            if findings:
+                await self._stage.outbox.publish(_finding_letter(f, None) for f in findings)
+            if findings or state.next_slot_ms != judged_to_ms:
+                await self._write(key, state, delivery)
+            else:
+                self._return(key, value, state)
+            _measure(findings)
+            windows_open += len(state.open)
+            reached_ms = watermark(state, heard)
+            if reached_ms != HOLD:
+                lowest_ms = min(lowest_ms, reached_ms)
+        label = str(delivery.partition)
+        metrics.WINDOWS_OPEN.labels(label).set(windows_open)
+        if lowest_ms != ENDED:
+            lag_seconds = max(0, progress.sent_ms - lowest_ms) / 1000
+            metrics.WATERMARK_LAG.labels(label).set(lag_seconds)
+
+    def _borrow(self, key: bytes, value: bytes | None) -> ServiceState | None:
+        """Take a state out of memory: if what follows fails, the table's bytes are read again."""
+        if value is None:
+            return None
+        known = self._memo.pop(key, None)
+        if known is not None and known[0] is value:
+            return known[1]
+        return decode_state(unpack(value)[1])
+
+    def _return(self, key: bytes, value: bytes | None, state: ServiceState) -> None:
+        if value is not None:
+            self._memo[key] = (value, state)
+
+    async def _write(self, key: bytes, state: ServiceState, delivery: Delivery) -> None:
+        value = pack(delivery.offset, encode_state(state))
+        await self._table.write(key, value, partition=delivery.partition)
+        self._memo[key] = (value, state)
+
+
+def _broken(digest: LogDigest, state: ServiceState) -> DecodeError:
+    source = digest.source
+    return DecodeError(
+        "chain-broken",
+        f"digest of {digest.service} for {source.topic}/{source.partition} offsets "
+        f"[{source.from_offset}, {source.to_offset}) overlaps what was applied before: "
+        f"{ {k: m.to_offset for k, m in state.marks.items()} }",
+    )
+
+
+def _finding_letter(finding: Finding, traceparent: str | None) -> Letter:
+    return Letter(
+        FINDINGS, finding.service, finding, finding.id, finding.slot_ms,
+        partition=FINDINGS_PARTITION, traceparent=traceparent,
+    )  # fmt: skip
+
+
+def _ledger_letter(digest: LogDigest, applied: Applied) -> Letter:
+    mark: Mark | None = applied.mark
+    assert mark is not None
+    entry = LedgerEntry(
+        stage="analyze",
+        service=digest.service,
+        chain=RawRange(
+            topic=digest.source.topic,
+            partition=digest.source.partition,
+            from_offset=mark.first,
+            to_offset=mark.to_offset,
+        ),
+        windows=totals(mark),
+    )
+    event_id = f"{entry.key}|{mark.to_offset}|{mark.last_slot_ms}"
+    return Letter(LEDGER, entry.key, entry, event_id, digest.slot_ms)
+
+
+def _measure(findings: list[Finding]) -> None:
+    now = now_ms()
+    for finding in findings:
+        metrics.FINDINGS_OUT.labels(finding.kind, finding.phase).inc()
+        if finding.appended_ms:
+            delay_seconds = max(0, now - finding.appended_ms) / 1000
+            metrics.END_TO_END_DELAY.labels(STAGE).observe(delay_seconds)

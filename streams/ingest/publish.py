@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from schemas.digest import LogDigest, RawRange
+from schemas.digest import RawRange
 from schemas.ids import content_id
 from schemas.ledger import LedgerEntry
 from schemas.topics import LEDGER, LOGS_DIGESTS
@@ -48,13 +48,11 @@ async def publish_batches(outbox: Outbox, results: Iterable[BatchResult]) -> Non
 
 def _digest_letters(result: BatchResult) -> Iterator[Letter]:
     batch = result.batch
-    clock_ms = max(result.state.clock_ms, 0)
     for digest in sorted(result.reduced.digests, key=lambda d: (d.service, d.slot_ms)):
-        record: LogDigest = digest.model_copy(update={"clock_ms": clock_ms})
         event_id = content_id(
             batch.topic, batch.partition, batch.from_offset, digest.service, digest.slot_ms
         )
-        yield Letter(LOGS_DIGESTS, digest.service, record, event_id, digest.slot_ms)
+        yield Letter(LOGS_DIGESTS, digest.service, digest, event_id, digest.slot_ms)
 
 
 def _dead_letters(result: BatchResult) -> Iterator[DeadLetter]:

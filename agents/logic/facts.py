@@ -92,7 +92,10 @@ _FINDERS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         re.compile(r"\b_SYSTEMD_UNIT[\"']?[=:]\s*[\"']?(?P<value>[\w@.-]+)"),
     ),
     "path": (
-        re.compile(rf"(?<![\w/:.<>])(?P<value>/{_ROOTS}/[\w./+-]+)"),
+        re.compile(
+            r"(?P<skip>\b(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) )?"
+            rf"(?<![\w/:.<>])(?P<value>/{_ROOTS}/[\w./+-]+)"
+        ),
         re.compile(
             r"\b(?:path|file|directory|mount(?:point)?|on)[=: ]+[\"']?(?P<value>/[\w./+-]+)"
         ),

@@ -147,6 +147,7 @@ def choose_runbooks(
     )
     matches = library.search(query, limit=5)
     good = [match for match in matches if match.is_good or match.runbook.id in query.preferred]
+    good = [match for match in good if match.has_category] or good
     if not good:
         return [_generic(classification.category, library)], True
     second = [match for match in good[1:2] if _is_second(good[0], match)]

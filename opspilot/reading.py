@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streams.errors import BrokerError, TopicError
-from streams.kafka import make_admin, make_consumer, start, stop
+from streams.kafka import make_admin, make_consumer, start, started, stop
 from streams.settings import KafkaSettings
 
 POLL_MS = 500
@@ -51,19 +51,22 @@ class TopicReader:
         await stop(self._consumer)
 
     async def _assign(self) -> None:
-        existing = await self._consumer.topics()
+        # A consumer without subscription has no metadata: only an admin client knows the widths.
+        async with started(make_admin(self._kafka), self._kafka) as admin:
+            described = await admin.describe_topics([*self._topics, *self._ends_only])
+        widths = {t["topic"]: len(t["partitions"]) for t in described if t["error_code"] == 0}
         for topics, partitions in (
             (self._topics, self._read),
             (self._ends_only, self._counted),
         ):
             for topic in topics:
-                if topic not in existing:
+                if topic not in widths:
                     raise TopicError(f"topic {topic} does not exist: run `opspilot topics create`")
-                numbers = sorted(self._consumer.partitions_for_topic(topic) or ())
-                partitions += [TopicPartition(topic, number) for number in numbers]
+                partitions += [TopicPartition(topic, number) for number in range(widths[topic])]
         self._consumer.assign([*self._read, *self._counted])
         self._consumer.pause(*self._counted)
-        await self._consumer.seek_to_beginning(*self._read)
+        if self._read:
+            await self._consumer.seek_to_beginning(*self._read)
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
         """Return the offset after the last record of each partition of `topic`."""

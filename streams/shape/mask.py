@@ -14,7 +14,8 @@ TOKEN_LIMIT = 96
 _REMEMBERED_LENGTH = 256
 
 _EMPTY = {"()": "(<*>)", "[]": "[<*>]", "{}": "{<*>}", '""': '"<*>"', "''": "'<*>'"}
-_PEEL = re.compile(r"([(\[{<\"'`]*)(.*?)((?:\.{2,}|[)\]}>\"'`,;:.!?])*)", re.DOTALL)
+_OPENERS = "([{<\"'`"
+_CLOSERS = ")]}>\"'`,;:.!?"
 _TLD = (
     "com|net|org|edu|gov|mil|int|info|biz|dev|cloud|local|localdomain|localhost|internal|lan|corp"
 )
@@ -90,12 +91,11 @@ def mask_token(token: str) -> str:
     """Return one token (no spaces in it) with what varies by type replaced by `<*>`."""
     if token.isalpha() and not (len(token) > 7 and _WHOLE.fullmatch(token)):
         return token
-    peeled = _PEEL.fullmatch(token)
-    if peeled is None:
-        return token
-    head, core, tail = peeled.groups()
+    opened = token.lstrip(_OPENERS)
+    core = opened.rstrip(_CLOSERS)
     if not core:
         return _EMPTY.get(token, token)
+    head, tail = token[: len(token) - len(opened)], opened[len(core) :]
     if head.endswith("<") and core[0] == "0":
         head = head[:-1]
     return head + _mask_core(core) + tail

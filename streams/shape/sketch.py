@@ -29,6 +29,8 @@ _REPEATED = re.compile(r"((?:[/._-]|::)(?:qq|Qq|QQ|q))\1{3,}")
 _HEX_WORD = re.compile(r"[\[(<@]?0x[0-9a-f]+[\])>,:;.]*|[0a-f-]*0[0a-f-]*[a-f][0a-f-]*")
 _NUMBER = re.compile(r"([\[(-]?)(0+)(?:([.,]0+))?([\]),.:;]*)")
 _BRACKETED_STAMP = re.compile(r"[\[(]0[0T:.,/+Z-]*s?[\])]")
+_IDENTIFIER_LENGTH = 32
+_PUNCTUATION = frozenset("[](){}<>:=|\"',")
 _LETTERS_KEPT = frozenset("TZIWEFDVMXSCs")
 _LEVELLESS = frozenset({None, StampFormat.BSD, StampFormat.MONTH_DAY_DOT})
 _STAMP_LENGTHS = frozenset({1, 2, 4, 6, 8, 10, 13, 16, 19})
@@ -66,8 +68,12 @@ def sketch_word(word: str) -> str:
     Letters become `q`, `qq`, `Qq` or `QQ`, digits one, identifiers `qq0`; words that headers use
     and the digits of stamps stay.
     """
-    if len(word) > 96:
-        word = word[:96]
+    if word.isalpha():
+        return _sketch_run(word)
+    if len(word) > _IDENTIFIER_LENGTH and "0" in word and _PUNCTUATION.isdisjoint(word[:-1]):
+        return "qq0qq"
+    if len(word) > _REMEMBERED_LENGTH:
+        word = word[:_REMEMBERED_LENGTH]
     if _HEX_WORD.fullmatch(word):
         return word[: word.index("x") + 1] + "0" if "x" in word else "q0"
     text = _WORD.sub(_sketch_letters, word)
@@ -97,7 +103,10 @@ def _sketch_number(text: str) -> str:
 
 
 def _sketch_letters(found: re.Match[str]) -> str:
-    letters = found.group()
+    return _sketch_run(found.group())
+
+
+def _sketch_run(letters: str) -> str:
     if len(letters) == 1:
         return letters if letters in _LETTERS_KEPT else "q"
     if letters in _KEPT or letters in _LEVELS:

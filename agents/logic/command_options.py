@@ -152,7 +152,7 @@ def _read_verb(
             rest.pop(0)
             if is_exec:
                 break
-        elif path or not word.startswith("-"):
+        elif verdict is not None or not word.startswith("-"):
             break
         elif word in program.values:
             del rest[:2]

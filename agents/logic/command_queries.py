@@ -111,15 +111,37 @@ def _judge_sql_statement(tokens: list[str]) -> Verdict:
         is_shared = keywords & words("global persist persist_only password")
         is_shared_name = any(token.startswith(("@@global", "@@persist")) for token in tokens)
         if is_shared or is_shared_name:
-            return needs_approval("changes a setting of the database server")
-        return SAFE
+            return _judge_sql_change(head, keywords)
+        return _judge_sql_functions(tokens)
     if head in _SQL_CHANGING:
-        return needs_approval(f"{head.upper()} changes the database")
+        return _judge_sql_change(head, keywords)
     if head not in _SQL_READING:
         return blocked(f"{head.upper() or 'an empty statement'} is not on the allow list for SQL")
     if head in {"show", "use", "begin", "commit", "rollback", "desc", "describe"}:
         return SAFE
     return worst((_judge_sql_writes(keywords), _judge_sql_functions(tokens)))
+
+
+_SQL_NEW_CODE = words("function procedure trigger extension language event rule aggregate")
+_SQL_ESCAPES = words(
+    "lo_export lo_import pg_read_file pg_read_binary_file pg_ls_dir pg_stat_file pg_file_write"
+    " pg_file_unlink dblink dblink_exec dblink_connect load_file sys_exec sys_eval query_to_xml"
+    " database_to_xml schema_to_xml cursor_to_xml shared_preload_libraries local_preload_libraries"
+    " session_preload_libraries secure_file_priv general_log_file slow_query_log_file init_connect"
+)
+"""Names by which a change reaches files, libraries or other servers."""
+
+
+def _judge_sql_change(head: str, keywords: set[str]) -> Verdict:
+    """Judge a statement that changes something in a way that a person may accept."""
+    if head == "create" and keywords & _SQL_NEW_CODE:
+        return blocked("creates code that runs inside the database")
+    escaping = sorted(keywords & _SQL_ESCAPES) + sorted(
+        word for word in keywords if word.endswith("_command")
+    )
+    if escaping:
+        return blocked(f"{escaping[0]} reaches files, programs or other servers")
+    return needs_approval(f"{head.upper()} changes the database")
 
 
 def _judge_sql_writes(keywords: set[str]) -> Verdict:
@@ -236,7 +258,7 @@ _MONGO_METHODS = words(
     " pretty"
     " toArray validate totalSize storageSize dataSize totalIndexSize latencyStats"
     " getShardDistribution"
-    " forEach_never getDB getSiblingDB getCollection"
+    " getDB getSiblingDB getCollection"
 )
 _MONGO_CHANGING_METHODS = words("createIndex hideIndex unhideIndex compact reIndex")
 _MONGO_COMMANDS = words(

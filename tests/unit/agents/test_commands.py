@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.logic.command_policy import MAX_NESTING, judge_command
 from agents.logic.commands import (
@@ -132,3 +134,48 @@ def test_patterns_and_assignments_are_kept_apart() -> None:
 def test_unreadable_text_says_why(text: str, part: str) -> None:
     with pytest.raises(UnreadableCommandError, match=part):
         parse_script(text)
+
+
+_PIECES = st.sampled_from(
+    [
+        "ls",
+        "rm",
+        "-rf",
+        "/",
+        "$(",
+        ")",
+        "`",
+        "'",
+        '"',
+        "|",
+        ";",
+        "&&",
+        ">",
+        "<",
+        "x",
+        "\\",
+        "\n",
+        "{",
+        "}",
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12), st.sampled_from(["", " "]))
+def test_no_mixture_of_shell_pieces_lets_rm_pass(pieces: list[str], glue: str) -> None:
+    verdict = judge_command(glue.join(pieces))
+    try:
+        names = {command.words[:1] for command in parse_script(glue.join(pieces)).commands()}
+    except UnreadableCommandError:
+        assert verdict.verdict is CommandVerdict.BLOCKED
+    else:
+        assert ("rm",) not in names or verdict.verdict is CommandVerdict.BLOCKED
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_judge(text: str) -> None:
+    assert judge_command(text).reason
+    assert judge_command(f"psql -c '{text}'").reason
+    assert judge_command(f"mongosh --eval '{text}'").reason
+    assert judge_command(f"awk '{text}' x").reason
+    assert judge_command(f"sed '{text}' x").reason

@@ -70,7 +70,7 @@ def sketch_word(word: str) -> str:
     """
     if word.isalpha():
         return _sketch_run(word)
-    if len(word) > _IDENTIFIER_LENGTH and "0" in word and _PUNCTUATION.isdisjoint(word[:-1]):
+    if len(word) > _IDENTIFIER_LENGTH and "0" in word and _PUNCTUATION.isdisjoint(word.rstrip(",")):
         return "qq0qq"
     if len(word) > _REMEMBERED_LENGTH:
         word = word[:_REMEMBERED_LENGTH]

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from schemas.services import ServiceName
 from streams.errors import InputError
 from streams.ingest.eventtime import stamp_ms
-from streams.shape.header import read_header
+from streams.shape.shaper import Shaper
 
 PROBE_BYTES = 65_536
 MAX_LINE_BYTES = 2 << 20
@@ -25,7 +25,6 @@ BINARY_SHARE = 0.1
 STAMP_PROBE_LINES = 1_000
 _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\b\x1b")
-_TO_KEY = bytes.maketrans(b"123456789", b"000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +148,12 @@ def _lines(
         )
     else:
         raw_lines = _bounded(stream)
+    shaper = Shaper()
     for raw in raw_lines:
         line = raw.rstrip(b"\r\n")
         if not line.strip():
             continue
-        event_ms = None if append_ms is None else event_time_ms(line, append_ms)
+        event_ms = None if append_ms is None else event_time_ms(shaper, line, append_ms)
         yield LogLine(file, _text(line), len(raw), event_ms)
 
 
@@ -173,13 +173,13 @@ def _text(line: bytes) -> str:
         return line.decode("latin-1")
 
 
-def event_time_ms(line: bytes, append_ms: int) -> int | None:
-    """Return when the line says that it happened; None where it does not say."""
-    stamp = read_header(line.translate(_TO_KEY).decode("latin-1")).stamp
-    if stamp is None:
+def event_time_ms(shaper: Shaper, line: bytes, append_ms: int) -> int | None:
+    """Return when the line says that it happened, as ingest reads it; None where it is silent."""
+    info = shaper.line(line)
+    if info.stamp_span is None or info.stamp_format is None:
         return None
-    text = line[stamp.start : stamp.end].decode("latin-1")
-    return stamp_ms(text, stamp.format, append_ms)
+    start, end = info.stamp_span
+    return stamp_ms(line[start:end].decode("latin-1"), info.stamp_format, append_ms)
 
 
 def has_stamps(file: LogFile, append_ms: int) -> bool:

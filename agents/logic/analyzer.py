@@ -18,7 +18,7 @@ from agents.logic.analyze_state import (
     Wording,
 )
 from agents.logic.conditions import finish, follow, open_subjects, settle_slot_ms
-from agents.logic.detectors import Seen, detect
+from agents.logic.detectors import Seen, detect, is_steady
 from agents.logic.grading import WORTH_KEEPING, Grader
 from agents.logic.progress import ENDED, HOLD, Heard, raw_key
 from agents.logic.templates import group
@@ -104,14 +104,14 @@ class Analyzer:
         return findings
 
     def _judge_quiet(self, state: ServiceState, end_ms: int) -> list[Finding]:
-        """Judge the slots without lines up to `end_ms`; after many in a row, step over the rest."""
+        """Judge the slots without lines up to `end_ms`; step over those that can tell nothing."""
         findings: list[Finding] = []
         if state.next_slot_ms < 0:
             return findings
         judged_to_ms = min(
             end_ms, state.last_line_slot_ms + (self._rules.max_quiet_slots + 1) * SLOT_MS
         )
-        while state.next_slot_ms < judged_to_ms:
+        while state.next_slot_ms < judged_to_ms and not _sleeps(state):
             findings += self._judge(state, state.next_slot_ms, Slot(), {})
         if state.next_slot_ms < end_ms:
             baselines.learn_quiet(state.baseline, (end_ms - state.next_slot_ms) // SLOT_MS)
@@ -187,6 +187,11 @@ class Analyzer:
             oldest = sorted(state.shapes, key=lambda key: (state.shapes[key].last_slot_ms, key))
             for key in oldest[:over]:
                 del state.shapes[key]
+
+
+def _sleeps(state: ServiceState) -> bool:
+    """Tell whether quiet slots can tell nothing: nothing is open, and silence is not unusual."""
+    return not state.conditions and not is_steady(state.baseline, state.next_slot_ms)
 
 
 def _inherit(state: ServiceState, key: str, shape: ShapeState) -> None:

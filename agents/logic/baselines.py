@@ -23,7 +23,6 @@ SUSPICION_HALF_LIFE_MS = 60_000
 PAUSE_MS = 60_000
 LATENCY_WARM_SLOTS = 12
 _LATENCY_KEPT = 0.97
-_QUIET_AFTER = 1
 
 
 class Usual(NamedTuple):
@@ -103,8 +102,11 @@ def learn_quiet(baseline: ServiceBaseline, slots: int) -> None:
     kept = DECAY ** min(slots, 100_000)
     for name in ("mass", "mass_squared", "errors", "present"):
         setattr(baseline, name, getattr(baseline, name) * kept)
-    baseline.recent_total = baseline.recent_errors = 0.0
+    faded = RECENT_DECAY ** min(slots, 1_000)
+    baseline.recent_total *= faded
+    baseline.recent_errors *= faded
     baseline.quiet_run += slots
+    baseline.low_run += slots
 
 
 def mean_log2(histogram: list[int]) -> float:

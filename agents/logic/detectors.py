@@ -188,12 +188,16 @@ def _latency(one: Seen) -> Iterator[Signal]:
         )
 
 
+def is_steady(baseline: ServiceBaseline, slot_ms: int) -> bool:
+    """Tell whether the service has been writing in nearly every slot for long enough."""
+    present = STEADY_PRESENCE * slots_weight(baseline, slot_ms)
+    return is_warm(baseline, slot_ms) and baseline.present >= present
+
+
 def _missing(baseline: ServiceBaseline, slot_ms: int, count: int) -> Iterator[Signal]:
     """Tell when a steady service writes much less than usual, or nothing."""
     usual = usual_events(baseline, slot_ms)
-    steady = is_warm(baseline, slot_ms) and baseline.present >= STEADY_PRESENCE * slots_weight(
-        baseline, slot_ms
-    )
+    steady = is_steady(baseline, slot_ms)
     if count:
         baseline.longest_gap = max(baseline.longest_gap, baseline.quiet_run)
         baseline.quiet_run = 0

@@ -62,7 +62,7 @@ _INNER_PATH = re.compile(
 )
 _RUN = re.compile(r"(?<![\w$])-?[\w$~+%.-]*0[\w$~+%.-]*")
 _NAMED = re.compile(r"([A-Za-z_]+)0{1,2}([A-Za-z_]{2,})")
-_RUN_HEAD = re.compile(r"[^0]*")
+_HEX_RUN = re.compile(r"[0-9a-fA-F]{6,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _BOOLEAN = frozenset({"true", "false", "null", "nil", "none", "undefined", "nan", "yes", "no"})
 _KEY = re.compile(r"[A-Za-z_@][\w.\-@/]*$")
 _WORD_TAIL = re.compile(r"[.,;:)\]]*$")
@@ -161,22 +161,24 @@ def _mask_runs(core: str) -> str:
 
 
 def _mask_run(found: re.Match[str]) -> str:
-    run = found.group()
-    tail = ""
-    while run and run[-1] in ".":
-        run, tail = run[:-1], tail + "."
-    if _WHOLE.fullmatch(run) or _SIZE_OR_RATE.fullmatch(run):
-        return WILDCARD + tail
-    duration = _DURATION.fullmatch(run)
-    if duration is not None:
-        return WILDCARD + duration.group(1) + tail
-    named = _NAMED.fullmatch(run)
-    if named is not None:
-        return f"{named.group(1)}{WILDCARD}{named.group(2)}{tail}"
-    head = _RUN_HEAD.match(run)
-    prefix = head.group() if head is not None else ""
-    if prefix and len(run) > 5 and re.fullmatch(r"[0-9a-fA-F]+", run):
-        return WILDCARD + tail
+    """Mask one run: all of it where it has a type, else what stands behind its first letters."""
+    whole = found.group()
+    run = whole.rstrip(".")
+    tail = whole[len(run) :]
+    if run[0].isalpha() and run[-1] == "0":
+        # Nothing else that begins with a letter and ends with a digit has a type of its own.
+        if _HEX_RUN.fullmatch(run):
+            return WILDCARD + tail
+    else:
+        if _WHOLE.fullmatch(run) or _SIZE_OR_RATE.fullmatch(run) or _HEX_RUN.fullmatch(run):
+            return WILDCARD + tail
+        duration = _DURATION.fullmatch(run)
+        if duration is not None:
+            return WILDCARD + duration.group(1) + tail
+        named = _NAMED.fullmatch(run)
+        if named is not None:
+            return f"{named.group(1)}{WILDCARD}{named.group(2)}{tail}"
+    prefix = run[: run.index("0")]
     if prefix[:-1].endswith(("_", "-", ".")) or prefix == "-":
         prefix = prefix.rstrip("-")
     return prefix + WILDCARD + tail
@@ -205,7 +207,7 @@ class _MaskedTokens(dict[str, str]):
 class Masker:
     """Masks the content of lines; remembers at most `2 * token_capacity` tokens."""
 
-    def __init__(self, token_capacity: int = 50_000) -> None:
+    def __init__(self, token_capacity: int = 32_768) -> None:
         self._tokens = _MaskedTokens(token_capacity)
 
     @property

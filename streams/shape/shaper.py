@@ -81,12 +81,12 @@ class Shaper:
     bookkeeping on a hit.
     """
 
-    def __init__(self, key_capacity: int = 50_000, token_capacity: int = 50_000) -> None:
+    def __init__(self, key_capacity: int = 32_768, token_capacity: int = 32_768) -> None:
         self._capacity = key_capacity
         self._known: dict[bytes, ShapeInfo] = {}
         self._older: dict[bytes, ShapeInfo] = {}
         self._cores: dict[tuple[Level | None, bool, str], _Core] = {}
-        self._headers = HeaderReader(token_capacity)
+        self._headers = HeaderReader(token_capacity // 2)
         self._masker = Masker(token_capacity)
 
     @property

@@ -17,6 +17,9 @@ from tree_sitter import Language, Node, Parser, Tree
 COMMAND_MAX_CHARS = 4000
 """Longer than any command a person would check by eye."""
 
+SYNTAX_MAX_DEPTH = 60
+"""Longer chains of commands than this are nothing that a person would check by eye either."""
+
 _PUNCTUATION = frozenset("();<>|&")
 _SEPARATORS = frozenset({";", "\n", "&&", "||"})
 _SINKS = frozenset({"/dev/null"})
@@ -111,11 +114,13 @@ def _text(node: Node) -> str:
     return (node.text or b"").decode("ascii")
 
 
-def _read_statements(node: Node, pipelines: list[tuple[Command, ...]]) -> None:
+def _read_statements(node: Node, pipelines: list[tuple[Command, ...]], *, depth: int = 0) -> None:
     """Walk a program, list or subshell and collect its pipelines."""
+    if depth > SYNTAX_MAX_DEPTH:
+        raise UnreadableCommandError(f"nests syntax more than {SYNTAX_MAX_DEPTH} deep")
     for child in node.children:
         if child.type in {"program", "list", "subshell"}:
-            _read_statements(child, pipelines)
+            _read_statements(child, pipelines, depth=depth + 1)
         elif child.type in {"command", "redirected_statement", "pipeline", "negated_command"}:
             pipelines.append(tuple(_read_pipeline(child)))
         elif child.type == "comment" or child.type in _SEPARATORS or child.type in {"(", ")"}:

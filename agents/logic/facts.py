@@ -11,6 +11,10 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+LINE_MAX_CHARS = 2000
+"""What stands beyond is not searched: the cost of a hostile line stays bounded."""
+
+_LONG_WORD = re.compile(r"[\w.@:/%+-]{257,}")
 _NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = rf"(?:{_NAME}\.){{0,8}}{_NAME}"
 _PATTERNS: Mapping[str, re.Pattern[str]] = {
@@ -160,11 +164,12 @@ def facts_from_lines(lines: Iterable[str]) -> dict[str, str]:
     """Find the most frequent acceptable value of each slot in log lines."""
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in _FINDERS}
     for line in lines:
+        text = _LONG_WORD.sub(" ", line[:LINE_MAX_CHARS])
         for kind, finders in _FINDERS.items():
             found = {
                 match.group("value")
                 for finder in finders
-                for match in finder.finditer(line)
+                for match in finder.finditer(text)
                 if not match.groupdict().get("skip")
             }
             for raw in sorted(found):

@@ -9,7 +9,7 @@ a fact stays visible.
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from agents.logic.facts import facts_from_lines, merge_facts
+from agents.logic.facts import LINE_MAX_CHARS, facts_from_lines, merge_facts
 from agents.logic.plan_steps import (
     Situation,
     fill_text,
@@ -75,12 +75,12 @@ def evidence_lines(classification: Classification) -> list[str]:
     evidence = classification.evidence or classification.incident.analysis.evidence
     ranked = sorted(evidence, key=lambda shape: (-shape.problem, -shape.count, shape.shape_id))
     lines = [
-        line
+        line[:LINE_MAX_CHARS]
         for shape in ranked[:_EVIDENCE_SHAPES]
         for line in (shape.examples[:_EXAMPLES_PER_SHAPE] or (shape.shape,))
     ]
     described = classification.incident.description
-    return lines + ([described] if described else [])
+    return lines + ([described[:LINE_MAX_CHARS]] if described else [])
 
 
 def describe_situation(

@@ -94,6 +94,11 @@ def test_nesting_is_bounded() -> None:
     assert "deep" in too_deep.reason
 
 
+@pytest.mark.parametrize("piece", ["ls&&", "(", "ls || ", "$(", "{ ", "! "])
+def test_a_long_chain_is_refused_and_not_a_crash(piece: str) -> None:
+    assert judge_command(piece * 300 + "ls").verdict is CommandVerdict.BLOCKED
+
+
 def test_a_reason_names_what_is_wrong() -> None:
     assert "rm" in judge_command("sudo rm -rf /").reason
     assert "U+0440" in judge_command("\u0440m -rf /").reason

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.logic.facts import accept, facts_from_lines, merge_facts
+from agents.logic.facts import LINE_MAX_CHARS, accept, facts_from_lines, merge_facts
 from agents.logic.runbooks import SLOTS
 
 
@@ -77,6 +77,13 @@ def test_the_most_frequent_value_wins_whatever_the_order() -> None:
     lines = ["host=b.x", "host=a.x", "host=b.x", "host=c.x"]
     assert facts_from_lines(lines) == facts_from_lines(lines[::-1]) == {"host": "b.x"}
     assert facts_from_lines(["host=b.x", "host=a.x"])["host"] == "a.x"
+
+
+def test_what_is_too_long_to_be_a_name_is_not_searched() -> None:
+    assert facts_from_lines(["host=" + "a." * 200 + "x"]) == {}
+    assert facts_from_lines(["x " * LINE_MAX_CHARS + "host=db.x"]) == {}
+    dense = '{"msg":"' + "a," * 200 + '","host":"db.x"}'
+    assert facts_from_lines([dense]) == {"host": "db.x"}
 
 
 def test_an_earlier_source_wins_and_bad_values_are_dropped() -> None:

@@ -7,13 +7,14 @@ Promise: a file that cannot be a log is refused in one sentence before anything 
 import codecs
 import gzip
 import heapq
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from schemas.services import ServiceName
+from schemas.services import SERVICE_PATTERN, ServiceName
 from streams.errors import InputError
 from streams.ingest.eventtime import stamp_ms
 from streams.shape.shaper import Shaper
@@ -75,13 +76,18 @@ def _parse(word: str, service: str | None) -> LogFile:
     if "=" in word and not path.exists():
         name, _, rest = word.partition("=")
         path = Path(rest)
-    chosen = service or name or path.name.split(".", 1)[0]
-    parts = [part for part in chosen.split("/") if part.strip()]
-    if not parts or len(parts) > 3 or any(character.isspace() for character in chosen):
+    return LogFile(path, parse_service(service or name or path.name.split(".", 1)[0]))
+
+
+def parse_service(name: str) -> str:
+    """Return `environment/namespace/service`; raises InputError where `name` cannot be one."""
+    parts = [part for part in name.split("/") if part.strip()]
+    identity = str(ServiceName.parse("/".join(parts)))
+    if not parts or len(parts) > 3 or re.match(SERVICE_PATTERN, identity) is None:
         raise InputError(
-            f"service {chosen!r} is not NAME, NAMESPACE/NAME or ENVIRONMENT/NAMESPACE/NAME"
+            f"service {name!r} is not NAME, NAMESPACE/NAME or ENVIRONMENT/NAMESPACE/NAME"
         )
-    return LogFile(path, str(ServiceName.parse("/".join(parts))))
+    return identity
 
 
 def check_readable(path: Path) -> None:

@@ -17,6 +17,7 @@ from opspilot.accounting import Balance
 from opspilot.results import Results
 from schemas.base import Record
 from schemas.classification import Classification
+from schemas.finding import Finding
 from schemas.incident import Incident
 from schemas.remediation import CommandVerdict, RemediationPlan, RemediationStep
 from schemas.services import ServiceName
@@ -170,6 +171,27 @@ def _step(number: int, step: RemediationStep) -> Group:
     rows.append(plain(f"      check: {step.verification}", "dim"))
     rows.append(plain(f"      undo: {step.rollback}", "dim"))
     return Group(*rows)
+
+
+def headline(record: Record) -> Text:
+    """Say a record in one line."""
+    if isinstance(record, Incident):
+        state = f"{record.status}, revision {record.revision}, {record.count:,} events"
+        return plain(f"{moment(record.updated_ms)}  {record.id}  {record.title}  ({state})")
+    if isinstance(record, Classification):
+        line = plain(f"{record.incident_id}  ")
+        line.append(f"{record.severity}", style=SEVERITY_STYLES[record.severity])
+        verdict = f"{record.priority}, {record.category} / {record.subcategory}"
+        line.append_text(plain(f"  {verdict}, {record.confidence:.0%} sure: {record.summary}"))
+        return line
+    if isinstance(record, RemediationPlan):
+        length = duration(record.estimated_time)
+        steps = f"{len(record.steps)} steps, about {length}"
+        return plain(f"{record.incident_id}  {record.title}: {steps}")
+    if isinstance(record, Finding):
+        where = f"{moment(record.slot_ms)}  {short_name(record.service)}"
+        return plain(f"{where}  {record.kind} {record.phase}: {record.statement}")
+    return plain(record.model_dump_json(exclude_none=True))
 
 
 def render_ledger(console: Console, balance: Balance) -> None:

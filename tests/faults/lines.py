@@ -15,6 +15,7 @@ from itertools import islice
 
 from streams.ingest.batch import CONTROL_HEADER, END_OF_INPUT
 
+FULL_LINES = 50_000
 BASE_MS = 1_777_881_600_000
 """When the run begins: 2026-05-04T08:00:00Z, well before any broker appends it."""
 
@@ -41,7 +42,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Lines that only come while something is wrong, at `rate` a second."""
+    """Lines that only come while something is wrong, at `rate` a second.
+
+    `begin_seconds` speaks of a run of 50,000 lines; in a shorter one all come sooner.
+    """
 
     service: str
     begin_seconds: int
@@ -121,7 +125,7 @@ TROUBLES = (
 
 def raw_records(lines: int, partitions: int) -> Iterator[RawRecord]:
     """Yield `lines` records, then one end-of-input record for every partition."""
-    yield from islice(_lines(partitions), lines)
+    yield from islice(_lines(partitions, lines / FULL_LINES), lines)
     for partition in range(partitions):
         yield RawRecord(partition, b"end-of-input", None, ((CONTROL_HEADER, END_OF_INPUT),))
 
@@ -131,12 +135,12 @@ def partition_of(key: bytes, partitions: int) -> int:
     return zlib.crc32(key) % partitions
 
 
-def _lines(partitions: int) -> Iterator[RawRecord]:
+def _lines(partitions: int, scale: float) -> Iterator[RawRecord]:
     chance = random.Random(20_261_122)
     second = 0
     while True:
         for service in SERVICES:
-            for text in _texts_of(service, second, chance):
+            for text in _texts_of(service, second, scale, chance):
                 instance = chance.choice(service.instances) if "\n" not in text else ""
                 instance = instance or service.instances[0]
                 time_ms = BASE_MS + second * 1_000 + chance.randrange(1_000)
@@ -147,13 +151,13 @@ def _lines(partitions: int) -> Iterator[RawRecord]:
         second += 1
 
 
-def _texts_of(service: Service, second: int, chance: random.Random) -> Iterator[str]:
+def _texts_of(service: Service, second: int, scale: float, chance: random.Random) -> Iterator[str]:
     for _ in range(chance.choice((1, 1, 1, 2))):
         yield _fill(chance.choice(service.routine), chance)
     for trouble in TROUBLES:
         if trouble.service != service.name:
             continue
-        if 0 <= second - trouble.begin_seconds < trouble.length_seconds:
+        if 0 <= second - int(trouble.begin_seconds * scale) < trouble.length_seconds:
             for _ in range(trouble.rate):
                 yield _fill("\n".join(trouble.texts), chance)
 

@@ -2,7 +2,8 @@
 
 Comes in: conditions (first and latest finding of each). Goes out: episodes, one per service and
 bout of trouble, and which of them are one incident across services.
-Promise: the result does not depend on the order in which findings of different services came.
+Promise: the result does not depend on the order in which findings of different services came, and
+what is tied stays tied: a further finding only ever adds to an incident.
 """
 
 from collections import defaultdict
@@ -17,18 +18,39 @@ from schemas.vocabulary import FindingKind, FindingPhase
 MERGE_SLACK_MS = 60_000
 MERGE_START_MS = 600_000
 """Two services' troubles are one only if they began within ten minutes of each other."""
+LEAST_MS = 300_000
+"""Trouble that lines report is believed to last so long: it clears only after as much quiet."""
+_ABSENT = frozenset({FindingKind.SILENCE, FindingKind.DROP})
 
 
 class Condition(Part):
-    """One abnormal condition: how it opened, and its latest step."""
+    """One abnormal condition: how it opened, its latest step, and all ties that any step named."""
 
     first: Finding
     latest: Finding
+    ties: tuple[str, ...] = ()
+
+    @classmethod
+    def begin(cls, finding: Finding) -> "Condition":
+        """Return the condition that `finding` is the first step of."""
+        return cls(first=finding, latest=finding, ties=tuple(sorted(set(finding.ties))))
+
+    def after(self, finding: Finding) -> "Condition":
+        """Return the condition after a later step; a tie once named is kept."""
+        ties = tuple(sorted({*self.ties, *finding.ties}))
+        return Condition(first=self.first, latest=finding, ties=ties)
 
     @property
     def end_ms(self) -> int | None:
         """Return the slot in which it cleared; None while it lasts."""
         return self.latest.slot_ms if self.latest.phase is FindingPhase.CLEARED else None
+
+    @property
+    def reach_ms(self) -> int:
+        """Return until when it lasted at least, as far as is known: it never goes back."""
+        first = self.first
+        least_ms = 0 if first.kind in _ABSENT else LEAST_MS
+        return max(self.latest.slot_ms, first.opened_ms + least_ms)
 
     @property
     def reported(self) -> bool:
@@ -66,7 +88,7 @@ class Episode:
     @property
     def ties(self) -> frozenset[str]:
         """Return what may tie it to other services."""
-        return frozenset(t for c in self.conditions for t in (*c.first.ties, *c.latest.ties))
+        return frozenset(t for c in self.conditions for t in c.ties)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +182,8 @@ def _tied(earlier: Episode, later: Episode, dependencies: Mapping[str, Iterable[
         return False
     if earlier.conditions[0].reported or later.conditions[0].reported:
         return False
-    if not earlier.open and later.opened_ms > earlier.last_ms + MERGE_SLACK_MS:
+    # Not "while it is open": a clearing that comes late would then part what was joined before.
+    if later.opened_ms > max(c.reach_ms for c in earlier.conditions) + MERGE_SLACK_MS:
         return False
     if earlier.ties & later.ties:
         return True

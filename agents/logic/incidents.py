@@ -1,13 +1,13 @@
 """From findings to incidents: apply one finding, get the incidents that changed.
 
 Comes in: the state and a finding. Goes out: the next state and the incident records to publish.
-Promise: applying a finding twice changes nothing; the final records are a function of the set of
-findings; `revision` rises only on a material change (DESIGN: settled, new service or kind, a step
-in severity, reopened).
+Promise: applying a finding twice changes nothing; the final records, revisions included, depend on
+each service's findings in their order, never on how services interleave. `revision` rises only on a
+material change: settled, a new service or kind, a step in severity, reopened.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -21,6 +21,8 @@ from schemas.incident import Incident, TimelineEntry
 from schemas.vocabulary import FindingPhase, IncidentStatus
 
 SETTLE_MS = 20_000
+MAX_TIES = 32
+MAX_SOURCES = 32
 
 
 class Published(Part):
@@ -29,6 +31,8 @@ class Published(Part):
     revision: int
     digest: str
     status: IncidentStatus
+    own: int = 0
+    """Most changes that its own service's conditions ever came to."""
 
 
 class IncidentState(Part):
@@ -62,49 +66,63 @@ def apply_finding(
     known = state.conditions.get(finding.condition_id)
     if known is not None and finding.sequence <= known.latest.sequence:
         return state.model_copy(update={"position": offset}), []
-    first = known.first if known else finding
-    conditions = state.conditions | {finding.condition_id: Condition(first=first, latest=finding)}
-    conditions = _retire(conditions, finding, rules)
-    incidents = derive(conditions.values(), rules, dependencies)
-    published = {i: p for i, p in state.published.items() if i in incidents}
+    condition = known.after(finding) if known else Condition.begin(finding)
+    conditions = state.conditions | {finding.condition_id: condition}
+    groups = find_incidents(conditions.values(), rules.episodes, dependencies)
+    for group in _finished(groups, rules):
+        groups.remove(group)
+        for episode in group:
+            for gone in episode.conditions:
+                del conditions[gone.first.condition_id]
+    kept = {episode.id for group in groups for episode in group}
+    published = {i: p for i, p in state.published.items() if i in kept}
     changed = []
-    for incident_id, incident in incidents.items():
-        before = published.get(incident_id)
-        if before is not None and before.revision > incident.revision:
-            incident = incident.model_copy(update={"revision": before.revision})
-        digest = _digest(incident)
-        if before is None or before.digest != digest:
-            published[incident_id] = Published(
-                revision=incident.revision, digest=digest, status=incident.status
-            )
-            changed.append(incident)
+    for group in groups:
+        # Nothing else can have changed: a finding touches the one incident that its episode is in.
+        if any(condition is c for episode in group for c in episode.conditions):
+            changed += _publish(group, published, rules)
     after = IncidentState(position=offset, conditions=conditions, published=published)
     return after, changed
 
 
-def derive(
-    conditions: Iterable[Condition], rules: IncidentRules, dependencies: Mapping[str, Iterable[str]]
-) -> dict[str, Incident]:
-    """Return every incident that the conditions make, by id."""
-    episodes = find_episodes(conditions, rules.episodes)
+def find_incidents(
+    conditions: Iterable[Condition], rules: EpisodeRules, dependencies: Mapping[str, Iterable[str]]
+) -> list[list[Episode]]:
+    """Return the episodes of each incident, its root first."""
+    episodes = find_episodes(conditions, rules)
     roots = find_roots(episodes, dependencies)
-    members: dict[str, list[Episode]] = {}
+    groups: dict[str, list[Episode]] = {}
     for episode in episodes:
-        members.setdefault(roots[episode.id], []).append(episode)
-    incidents = {}
-    for episode in episodes:
-        root = roots[episode.id]
-        joined = members[root] if root == episode.id else [episode]
-        incident = _build(joined, rules)
-        if root != episode.id:
-            incident = incident.model_copy(
-                update={"status": IncidentStatus.MERGED, "merged_into": root}
-            )
-        incidents[episode.id] = incident
-    return incidents
+        groups.setdefault(roots[episode.id], []).append(episode)
+    return list(groups.values())
 
 
-def _build(episodes: list[Episode], rules: IncidentRules) -> Incident:
+def _publish(
+    group: list[Episode], published: dict[str, Published], rules: IncidentRules
+) -> list[Incident]:
+    """Bring `published` up to date with one incident; returns the records that changed."""
+    changed = []
+    root = group[0]
+    for episode in group:
+        before = published.get(episode.id)
+        own = max(_own_changes(episode), before.own if before else 0)
+        # The last word on a merged id stands above all that it had while it stood alone.
+        revision = _revision(group, own, rules) if episode is root else rules.max_revisions + 1
+        revision = max(revision, before.revision if before else 0)
+        incident = _build(group if episode is root else [episode], revision, rules)
+        if episode is not root:
+            merged = {"status": IncidentStatus.MERGED, "merged_into": root.id}
+            incident = incident.model_copy(update=merged)
+        digest = _digest(incident)
+        if before is None or before.digest != digest:
+            changed.append(incident)
+        published[episode.id] = Published(
+            revision=revision, digest=digest, status=incident.status, own=own
+        )
+    return changed
+
+
+def _build(episodes: list[Episode], revision: int, rules: IncidentRules) -> Incident:
     root = episodes[0]
     conditions = sorted((c for e in episodes for c in e.conditions), key=Condition.sort_key)
     services = tuple(dict.fromkeys(e.service for e in episodes))
@@ -118,7 +136,7 @@ def _build(episodes: list[Episode], rules: IncidentRules) -> Incident:
     }
     return Incident(
         id=root.id,
-        revision=_revision(conditions, services, opened_ms, rules),
+        revision=revision,
         status=IncidentStatus.RESOLVED if resolved else IncidentStatus.OPEN,
         service=root.service,
         services=services,
@@ -131,8 +149,8 @@ def _build(episodes: list[Episode], rules: IncidentRules) -> Incident:
         merged_from=tuple(e.id for e in episodes[1:]),
         count=_count(conditions),
         kinds=tuple(sorted({c.first.kind for c in conditions})),
-        ties=tuple(sorted({t for e in episodes for t in e.ties})[:32]),
-        sources=tuple(sources[key] for key in sorted(sources))[:32],
+        ties=tuple(sorted({t for e in episodes for t in e.ties})[:MAX_TIES]),
+        sources=tuple(sources[key] for key in sorted(sources))[:MAX_SOURCES],
         analysis=analysis,
         timeline=_timeline(conditions, rules.max_timeline),
         reported_by=lead.reported_by,
@@ -141,23 +159,28 @@ def _build(episodes: list[Episode], rules: IncidentRules) -> Incident:
     )
 
 
-def _revision(
-    conditions: list[Condition], services: tuple[str, ...], opened_ms: int, rules: IncidentRules
-) -> int:
+def _revision(group: list[Episode], own: int, rules: IncidentRules) -> int:
     """Count material changes: those of the first 20 s are one, told when it has settled."""
-    settled_ms = opened_ms + SETTLE_MS
-    early = [c for c in conditions if c.first.opened_ms <= settled_ms]
-    settled = any(c.latest.slot_ms >= settled_ms for c in conditions)
-    new_services = len(services) - len({c.first.service for c in early})
+    settled_ms = group[0].opened_ms + SETTLE_MS
+    settled = any(e.last_ms >= settled_ms for e in group)
+    joined = sum(e.opened_ms > settled_ms for e in group[1:])
+    return min(1 + int(settled) + joined + own, rules.max_revisions)
+
+
+def _own_changes(episode: Episode) -> int:
+    """Count the new kinds, steps in severity and returns of one service, after it had settled.
+
+    It may fall as a service's story goes on, so its highest value is kept; what other services add
+    must only grow, or the revision would depend on whose findings came first.
+    """
+    conditions = episode.conditions
+    early = [c for c in conditions if c.first.opened_ms <= episode.opened_ms + SETTLE_MS]
     new_kinds = len({c.first.kind for c in conditions}) - len({c.first.kind for c in early})
-    steps = (
-        severity_of(c.latest for c in conditions).rank - severity_of(c.first for c in early).rank
-    )
-    changes = int(settled) + new_services + new_kinds + max(0, steps) + _reopened(conditions)
-    return min(1 + changes, rules.max_revisions)
+    now, then = severity_of(c.latest for c in conditions), severity_of(c.first for c in early)
+    return new_kinds + max(0, now.rank - then.rank) + _reopened(conditions)
 
 
-def _reopened(conditions: list[Condition]) -> int:
+def _reopened(conditions: Sequence[Condition]) -> int:
     """Count the gaps in which nothing was wrong."""
     gaps, end_ms = 0, None
     for condition in conditions:
@@ -199,34 +222,41 @@ def _timeline(conditions: Iterable[Condition], bound: int) -> tuple[TimelineEntr
     return tuple(entries)
 
 
-def _retire(
-    conditions: Mapping[str, Condition], finding: Finding, rules: IncidentRules
-) -> dict[str, Condition]:
-    """Let go of episodes that can no longer change; whole ones, so that no id ever moves.
+def _finished(groups: Sequence[list[Episode]], rules: IncidentRules) -> list[list[Episode]]:
+    """Return the incidents that can no longer change; whole ones, so that no id ever moves.
 
-    An episode goes when all of it cleared too long ago to reopen, by its own service's event time,
-    or, over the bound, when it is the one that has been quiet the longest.
+    An incident goes when all of it cleared too long ago to reopen, each episode by the event time
+    of its own service; over the bound, the ones go that have been quiet the longest.
     """
-    horizon_ms = finding.slot_ms - 2 * rules.episodes.reopen_within_ms
-    kept = dict(conditions)
-    own = [c for c in conditions.values() if c.first.service == finding.service]
-    for episode in find_episodes(own, rules.episodes):
-        if not episode.open and episode.last_ms < horizon_ms:
-            _forget(kept, episode)
-    if len(kept) > rules.max_live:
-        quiet = sorted(
-            find_episodes(kept.values(), rules.episodes), key=lambda e: (e.open, e.last_ms, e.id)
-        )
-        for episode in quiet:
-            if len(kept) <= rules.max_live:
-                break
-            _forget(kept, episode)
-    return kept
+    reached_ms: dict[str, int] = {}
+    for group in groups:
+        for episode in group:
+            known_ms = reached_ms.get(episode.service, 0)
+            reached_ms[episode.service] = max(known_ms, episode.last_ms)
+    horizon_ms = 2 * rules.episodes.reopen_within_ms
+
+    def over(episode: Episode) -> bool:
+        return not episode.open and episode.last_ms < reached_ms[episode.service] - horizon_ms
+
+    gone: list[list[Episode]] = []
+    live: list[list[Episode]] = []
+    for group in groups:
+        (gone if all(map(over, group)) else live).append(group)
+    excess = sum(map(_size, live)) - rules.max_live
+    for group in sorted(live, key=_quietness) if excess > 0 else ():
+        if excess <= 0:
+            break
+        gone.append(group)
+        excess -= _size(group)
+    return gone
 
 
-def _forget(conditions: dict[str, Condition], episode: Episode) -> None:
-    for condition in episode.conditions:
-        del conditions[condition.first.condition_id]
+def _size(group: list[Episode]) -> int:
+    return sum(len(episode.conditions) for episode in group)
+
+
+def _quietness(group: list[Episode]) -> tuple[bool, int, str]:
+    return any(e.open for e in group), max(e.last_ms for e in group), group[0].id
 
 
 def _digest(incident: Incident) -> str:

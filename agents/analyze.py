@@ -12,15 +12,14 @@ from agents.logic.analyze_state import (
     AnalyzeRules,
     Mark,
     ServiceState,
-    decode_state,
-    encode_state,
 )
 from agents.logic.analyzer import Analyzer, Applied
 from agents.logic.classifier import load_classifier
 from agents.logic.grading import Grader
 from agents.logic.progress import ENDED, HOLD, Heard
 from agents.logic.windows import RECREATED_AFTER_MS, Placement, place, totals, watermark
-from agents.state_codec import pack, position_of, unpack
+from agents.service_states import ServiceStates
+from agents.state_codec import position_of
 from schemas.digest import LogDigest, Progress, RawRange
 from schemas.finding import Finding
 from schemas.ledger import LedgerEntry
@@ -31,7 +30,6 @@ from streams.clock import now_ms
 from streams.errors import DecodeError
 from streams.outbox import Letter
 from streams.settings import AnalyzeSettings, Settings
-from streams.state import StateTable
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +41,8 @@ def make_stage(settings: Settings) -> Stage:
     """Make the stage; nothing runs before its worker does."""
     stage = Stage(STAGE, settings)
     table = stage.table(ANALYZE_STATE, position_of)
-    worker = _Worker(stage, table, Analyzer(analyze_rules(settings.analyze), _grader()))
+    analyzer = Analyzer(analyze_rules(settings.analyze), _grader())
+    worker = _Worker(stage, ServiceStates(table), analyzer)
     stage.consume(LOGS_DIGESTS, [LogDigest, Progress], worker.handle)
     return stage
 
@@ -66,12 +65,11 @@ def _grader() -> Grader:
 class _Worker:
     """The handler, with what it keeps in memory beside the table."""
 
-    def __init__(self, stage: Stage, table: StateTable, analyzer: Analyzer) -> None:
+    def __init__(self, stage: Stage, states: ServiceStates, analyzer: Analyzer) -> None:
         self._stage = stage
-        self._table = table
+        self._states = states
         self._analyzer = analyzer
         self._heard: defaultdict[int, Heard] = defaultdict(Heard)
-        self._memo: dict[bytes, tuple[bytes, ServiceState]] = {}
 
     async def handle(self, delivery: Delivery) -> None:
         """Take in one record of the digests topic."""
@@ -82,21 +80,17 @@ class _Worker:
             await self._take_digest(delivery, delivery.record)
 
     async def _take_digest(self, delivery: Delivery, digest: LogDigest) -> None:
-        key = digest.service.encode()
-        value = self._table.read(key)
-        state = self._borrow(key, value) or ServiceState(digest.service, delivery.partition)
-        seen_before = (
-            value is not None
-            and delivery.offset <= position_of(value)
-            and digest.appended_ms <= state.appended_ms + RECREATED_AFTER_MS
-        )
-        if seen_before and place(state, digest) is not Placement.BROKEN:
-            self._return(key, value, state)
+        held = self._states.borrow(digest.service, delivery.partition)
+        state = held.state
+        if held.position >= delivery.offset and digest.appended_ms <= (
+            state.appended_ms + RECREATED_AFTER_MS
+        ):
+            # This very message was applied before; only what was set aside is set aside again.
+            self._states.give_back(held)
+            if place(state, digest) is Placement.BROKEN:
+                raise _broken(digest, state)
             metrics.DIGESTS_APPLIED.labels(Placement.REPEAT).inc()
             return
-        if seen_before:
-            self._return(key, value, state)
-            raise _broken(digest, state)
         applied = self._analyzer.take(state, digest)
         if applied.placement is Placement.RECREATED:
             log.warning(
@@ -104,40 +98,34 @@ class _Worker:
                 digest.source.topic, digest.source.partition, digest.source.from_offset,
             )  # fmt: skip
         findings = self._analyzer.advance(state, self._heard[delivery.partition])
-        if applied.placement is not Placement.REPEAT or findings:
-            letters = [_finding_letter(finding, delivery.traceparent) for finding in findings]
-            letters.append(_ledger_letter(digest, applied))
-            await self._stage.outbox.publish(letters)
-            if applied.placement is Placement.BROKEN:
-                error = _broken(digest, state)
-                await self._write(key, state, delivery)
-                raise error
-            await self._write(key, state, delivery)
-        else:
-            self._return(key, value, state)
-        outcome = "late" if applied.late else applied.placement
-        metrics.DIGESTS_APPLIED.labels(outcome).inc()
+        metrics.DIGESTS_APPLIED.labels("late" if applied.late else applied.placement).inc()
+        if applied.placement is Placement.REPEAT and not findings:
+            self._states.give_back(held)
+            return
+        letters = [_finding_letter(finding, delivery.traceparent) for finding in findings]
+        letters.append(_ledger_letter(digest, applied))
+        await self._stage.outbox.publish(letters)
+        await self._states.write(held, delivery.partition, delivery.offset, digest.slot_ms)
         _measure(findings)
+        if applied.placement is Placement.BROKEN:
+            raise _broken(digest, state)
 
     async def _take_progress(self, delivery: Delivery, progress: Progress) -> None:
         heard = self._heard[delivery.partition]
         if not heard.take(progress):
             return
         lowest_ms, windows_open = ENDED, 0
-        for key, value in self._table.items():
-            state = self._borrow(key, value)
-            if state is None or state.partition != delivery.partition:
-                if state is not None:
-                    self._return(key, value, state)
-                continue
+        for service in self._states.services(delivery.partition):
+            held = self._states.borrow(service, delivery.partition)
+            state = held.state
             judged_to_ms = state.next_slot_ms
             findings = self._analyzer.advance(state, heard)
             if findings:
                 await self._stage.outbox.publish(_finding_letter(f, None) for f in findings)
             if findings or state.next_slot_ms != judged_to_ms:
-                await self._write(key, state, delivery)
+                await self._states.write(held, delivery.partition, delivery.offset)
             else:
-                self._return(key, value, state)
+                self._states.give_back(held)
             _measure(findings)
             windows_open += len(state.open)
             reached_ms = watermark(state, heard)
@@ -148,24 +136,6 @@ class _Worker:
         if lowest_ms != ENDED:
             lag_seconds = max(0, progress.sent_ms - lowest_ms) / 1000
             metrics.WATERMARK_LAG.labels(label).set(lag_seconds)
-
-    def _borrow(self, key: bytes, value: bytes | None) -> ServiceState | None:
-        """Take a state out of memory: if what follows fails, the table's bytes are read again."""
-        if value is None:
-            return None
-        known = self._memo.pop(key, None)
-        if known is not None and known[0] is value:
-            return known[1]
-        return decode_state(unpack(value)[1])
-
-    def _return(self, key: bytes, value: bytes | None, state: ServiceState) -> None:
-        if value is not None:
-            self._memo[key] = (value, state)
-
-    async def _write(self, key: bytes, state: ServiceState, delivery: Delivery) -> None:
-        value = pack(delivery.offset, encode_state(state))
-        await self._table.write(key, value, partition=delivery.partition)
-        self._memo[key] = (value, state)
 
 
 def _broken(digest: LogDigest, state: ServiceState) -> DecodeError:

@@ -5,13 +5,14 @@ without field names, a few kilobytes for tens of shapes. Promise: every list and
 bounded by AnalyzeRules; unreadable bytes are an error, never an empty state.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
 from streams.errors import DecodeError
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Slot(msgspec.Struct, array_like=True):
     appended_ms: int = 0
     shapes: dict[str, SlotShape] = {}
     instances: list[str] = []
+    merged: dict[str, int] = {}
+    """Up to which offset each raw partition's digests are in it: a repeat is not merged again."""
 
 
 class Wording(msgspec.Struct, array_like=True, frozen=True):
@@ -182,23 +185,50 @@ class ServiceState(msgspec.Struct, array_like=True):
     appended_ms: int = 0
 
 
+class _OpenSlot(msgspec.Struct, array_like=True):
+    """One open slot as it is kept: by itself, with the wording of its shapes."""
+
+    slot: Slot
+    wordings: dict[str, Wording]
+
+
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(ServiceState, strict=False)
+_STATE_DECODER = msgspec.msgpack.Decoder(ServiceState, strict=False)
+_SLOT_DECODER = msgspec.msgpack.Decoder(_OpenSlot, strict=False)
 
 
 def encode_state(state: ServiceState) -> bytes:
-    """Return the state as bytes."""
-    return _ENCODER.encode(state)
-
-
-def decode_state(body: bytes) -> ServiceState:
-    """Read a state; raises DecodeError when the bytes are not one of this format."""
+    """Return the state without its open slots, so that its size does not grow with a backlog."""
+    whole = state.open, state.wordings
+    state.open, state.wordings = {}, {}
     try:
-        state = _DECODER.decode(body)
+        return _ENCODER.encode(state)
+    finally:
+        state.open, state.wordings = whole
+
+
+def encode_slot(state: ServiceState, slot_ms: int) -> bytes:
+    """Return one open slot."""
+    slot = state.open[slot_ms]
+    return _ENCODER.encode(_OpenSlot(slot, {key: state.wordings[key] for key in slot.shapes}))
+
+
+def decode_state(body: bytes, slots: Iterable[tuple[int, bytes]] = ()) -> ServiceState:
+    """Read a state and its open slots; raises DecodeError when the bytes are of another format.
+
+    Slots that the state has judged already are left out: they only await their removal.
+    """
+    try:
+        state = _STATE_DECODER.decode(body)
+        found = {slot_ms: _SLOT_DECODER.decode(slot) for slot_ms, slot in slots}
     except msgspec.DecodeError as error:
         raise DecodeError("invalid-state", f"a state of analyze cannot be read: {error}") from None
     if state.format != STATE_FORMAT:
         raise DecodeError(
             "invalid-state", f"a state of analyze has format {state.format}, not {STATE_FORMAT}"
         )
+    for slot_ms in sorted(found):
+        if slot_ms >= state.next_slot_ms:
+            state.open[slot_ms] = found[slot_ms].slot
+            state.wordings |= found[slot_ms].wordings
     return state

@@ -27,6 +27,8 @@ SLOT_SECONDS = 10
 COUNTED_PER_SLOT = 10
 """Lines of one shape that add to the suspicion of one slot: volume alone proves nothing."""
 KNOWN_DEVIATIONS = 4.0
+LEAST_WEIGHT = 0.25
+"""Shapes that weigh less add to the suspicion, but are no condition of their own."""
 RATIO_LEAST_ERRORS = 8
 RATIO_FACTOR = 3.0
 RATIO_STEP = 0.15
@@ -105,7 +107,7 @@ def _suspicious(state: ServiceState, slot_ms: int, seen: Sequence[Seen]) -> Iter
     if suspicion < OPENS_ALONE:
         return
     for one in seen:
-        if counts.get(one.key) and one.shape.weight >= 1.0:
+        if counts.get(one.key) and one.shape.weight >= LEAST_WEIGHT:
             yield _about_shape(one, baseline, slot_ms)
 
 

@@ -10,21 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.logic.classifier import Classifier
-from agents.logic.grading import Grade, Grader
+from agents.logic.grading import ROUTINE_DOUBT, ROUTINE_LEVELS, Grade, Grader
 from agents.logic.verdict import Evidence, Verdict, judge
 from schemas.digest import ShapeCount
 from schemas.vocabulary import Level, Severity
 from streams.ingest.batch import RawBatch, ReducerOptions
 from streams.ingest.reduce import Reducer
 
-INCIDENT_EVIDENCE = 1.25
+INCIDENT_EVIDENCE = 0.8
 """Log-odds, added up over shapes, from which on a bag is an incident."""
-DOUBT = 2.0
-"""Log-odds that a shape must overcome: most lines of most services report no problem."""
 COUNTED_LINES = 16
 """Repetitions of a shape that add to its evidence, by their logarithm."""
 SINGLE_LINE_PROBLEM = 0.5
-_EDGE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +45,9 @@ class Piece:
     @property
     def evidence(self) -> float:
         """Return its log-odds of being part of an incident, 0 where it speaks for none."""
-        problem = min(max(self.grade.problem, _EDGE), 1 - _EDGE)
-        odds = math.log(problem / (1 - problem)) - DOUBT
-        repeated = math.log(min(self.count, COUNTED_LINES))
-        return max(0.0, odds + repeated + min(self.grade.severity, 2.0) - 1.0)
+        repeated = self.grade.problem * math.log(min(self.count, COUNTED_LINES))
+        alone = ROUTINE_DOUBT if self.count == 1 and self.level in ROUTINE_LEVELS else 0.0
+        return max(0.0, self.grade.odds + repeated - alone)
 
 
 class Inspector:

@@ -64,7 +64,7 @@ def run_lines(
         clock_ms = max(clock_ms, reduced.clock_ms)
         sent_ms = max(sent_ms, *batch.append_ms) + 10_000
         for digest in sorted(reduced.digests, key=lambda d: (d.service, d.slot_ms)):
-            feed.digest(digest.model_copy(update={"clock_ms": clock_ms}))
+            feed.digest(digest)
         feed.progress(progress(batch.to_offset, clock_ms, sent_ms, ended=False))
     if ended:
         feed.progress(progress(len(lines), clock_ms, sent_ms + 10_000, ended=True))

@@ -63,6 +63,8 @@ def advance_mark(state: ServiceState, digest: LogDigest, placement: Placement) -
             digest.appended_ms, 0, 0, *counts,
         )  # fmt: skip
         state.marks[key] = mark
+        for slot in state.open.values():
+            slot.merged.pop(key, None)
     mark.from_offset, mark.to_offset = source.from_offset, source.to_offset
     mark.last_slot_ms = digest.slot_ms
     mark.appended_ms = max(mark.appended_ms, digest.appended_ms)
@@ -92,12 +94,16 @@ def merge(state: ServiceState, digest: LogDigest, keep_examples: KeepExamples) -
     slot = state.open.get(digest.slot_ms)
     if slot is None:
         slot = state.open[digest.slot_ms] = Slot()
+    source = raw_key(digest.source.topic, digest.source.partition)
+    if slot.merged.get(source, -1) >= digest.source.to_offset:
+        # The slot was written, and then the process ended before the mark was.
+        return
+    slot.merged[source] = digest.source.to_offset
     slot.events += digest.events
     slot.other += digest.other_shapes
     slot.appended_ms = max(slot.appended_ms, digest.appended_ms)
     if digest.instances:
         slot.instances = sorted({*slot.instances, *digest.instances})[:MAX_INSTANCES]
-    source = raw_key(digest.source.topic, digest.source.partition)
     for shape in digest.shapes:
         key = shape_key(shape)
         if key not in state.wordings:

@@ -1,7 +1,7 @@
 """The recommend stage: verdicts in, plans out, each judged revision planned once.
 
-Comes in: Classification. Goes out: RemediationPlan. Promise: as in classify, the output topic is the
-stage's state; no plan holds an unblocked destructive command, and nothing is ever executed.
+Comes in: Classification. Goes out: RemediationPlan. Promise: as in classify, the output topic is
+the stage's state; no plan holds an unblocked destructive command, and nothing is ever executed.
 """
 
 from time import perf_counter

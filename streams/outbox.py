@@ -64,17 +64,20 @@ class Outbox:
     async def publish_raw(
         self,
         topic_name: str,
-        key: bytes,
-        value: bytes | None,
+        messages: Iterable[tuple[bytes, bytes | None]],
         *,
         partition: int,
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
-        """Send one message as it is to one partition, and wait until the broker has it."""
+        """Send keys and values as they are to one partition, in order; wait for the broker."""
         producer = await self._ready()
-        await producer.send_and_wait(
-            topic_name, key=key, value=value, partition=partition, headers=list(headers)
-        )
+        sent = [
+            await producer.send(
+                topic_name, key=key, value=value, partition=partition, headers=list(headers)
+            )
+            for key, value in messages
+        ]
+        await asyncio.gather(*sent)
 
     async def set_aside(self, letter: DeadLetter) -> None:
         """Send one message to the dead letters, and wait until the broker has it."""

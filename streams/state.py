@@ -68,10 +68,28 @@ class StateTable:
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
         """Write `value` to the changelog, wait for the broker, then hold it in memory."""
+        await self.write_all([(key, value)], partition=partition, headers=headers)
+
+    async def write_all(
+        self,
+        entries: Sequence[tuple[bytes, bytes | None]],
+        *,
+        partition: int,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Write several values in this order; None removes a key.
+
+        A crash may leave only the first of them written: the caller orders them so that this does
+        no harm.
+        """
         await self._outbox.publish_raw(
-            self._topic_name, key, value, partition=partition, headers=headers
+            self._topic_name, entries, partition=partition, headers=headers
         )
-        self._table.data[key] = value
+        for key, value in entries:
+            if value is None:
+                self._table.data.pop(key, None)
+            else:
+                self._table.data[key] = value
 
 
 class _KeepHigher(Table[bytes, bytes]):

@@ -1,0 +1,68 @@
+"""`opspilot worker STAGE`: one process of one stage, until it is told to stop.
+
+Comes in: settings from the environment. Goes out: what the stage publishes. Promise: topics that
+differ from the map are said before anything is read; SIGTERM finishes the work in hand.
+"""
+
+import asyncio
+import importlib
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from schemas.topics import (
+    ANALYZE_STATE,
+    CLASSIFICATIONS,
+    CORRELATE_STATE,
+    DEAD_LETTERS,
+    FINDINGS,
+    INCIDENTS,
+    LEDGER,
+    LOGS_DIGESTS,
+    REMEDIATIONS,
+    SERVICES,
+    Topic,
+)
+from streams.admin import check_topics
+from streams.runner import run_ingest, run_stage
+from streams.settings import load_settings
+
+app = typer.Typer()
+
+
+class StageName(StrEnum):
+    """The stages of the pipeline, in the order of the flow."""
+
+    INGEST = "ingest"
+    ANALYZE = "analyze"
+    CORRELATE = "correlate"
+    CLASSIFY = "classify"
+    RECOMMEND = "recommend"
+
+
+NEEDS: dict[StageName, tuple[Topic, ...]] = {
+    # The raw topics of ingest may be anybody's, so only what it writes is compared.
+    StageName.INGEST: (LOGS_DIGESTS, LEDGER, DEAD_LETTERS),
+    StageName.ANALYZE: (LOGS_DIGESTS, ANALYZE_STATE, FINDINGS, LEDGER, DEAD_LETTERS),
+    StageName.CORRELATE: (FINDINGS, CORRELATE_STATE, INCIDENTS, SERVICES, DEAD_LETTERS),
+    StageName.CLASSIFY: (INCIDENTS, CLASSIFICATIONS, DEAD_LETTERS),
+    StageName.RECOMMEND: (CLASSIFICATIONS, REMEDIATIONS, SERVICES, DEAD_LETTERS),
+}
+
+
+@app.command()
+def worker(
+    stage: Annotated[StageName, typer.Argument(help="Which stage to run.")],
+) -> None:
+    """Run one stage of the pipeline as this process.
+
+    Example: opspilot worker ingest --kafka localhost:9092
+    """
+    settings = load_settings()
+    asyncio.run(check_topics(settings, NEEDS[stage]))
+    if stage is StageName.INGEST:
+        run_ingest(settings)
+        return
+    module = importlib.import_module(f"agents.{stage}")
+    run_stage(module.make_stage(settings))

@@ -4,12 +4,25 @@ Comes in: variables `OPSPILOT_SECTION__NAME`. Goes out: Settings, or one sentenc
 variable, its value and what it must be. Secrets never show in `repr`, logs or errors.
 """
 
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from schemas.topics import Topic, Width
 from streams.errors import ConfigurationError
@@ -45,7 +58,11 @@ class SaslMechanism(StrEnum):
 class KafkaSettings(Section):
     """Where Kafka is and how to speak to it."""
 
-    bootstrap: str = Field(default="127.0.0.1:9092", description="HOST:PORT, comma-separated.")
+    bootstrap: str = Field(
+        default="127.0.0.1:9092",
+        pattern=r"^[^\s,:/]+:\d{1,5}(,[^\s,:/]+:\d{1,5})*$",
+        description="HOST:PORT, comma-separated.",
+    )
     security_protocol: SecurityProtocol = Field(
         default=SecurityProtocol.PLAINTEXT,
         description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
@@ -160,7 +177,6 @@ class IngestSettings(Section):
     progress_interval_ms: Positive = Field(
         default=2_000, description="How often each member says how far it is: part of the delay."
     )
-    commit_retries: Positive = 5
     max_line_bytes: Positive = Field(
         default=1 << 20, description="Longer lines are cut, and counted."
     )
@@ -208,6 +224,22 @@ class IngestSettings(Section):
         description="JSON fields that may hold the level.",
     )
     redact_ips: bool = Field(default=False, description="Also redact IP addresses.")
+
+    @field_validator("topic_pattern")
+    @classmethod
+    def _is_a_pattern(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"must be a regular expression ({error})") from None
+        return pattern
+
+    @model_validator(mode="after")
+    def _one_way_to_name_topics(self) -> "IngestSettings":
+        if self.topics and self.topic_pattern:
+            names = f"{PREFIX}INGEST__TOPICS and {PREFIX}INGEST__TOPIC_PATTERN"
+            raise ValueError(f"{names} exclude each other: unset one")
+        return self
 
 
 class AnalyzeSettings(Section):
@@ -285,19 +317,54 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Read the environment; raises ConfigurationError that names the variable and what is wrong."""
+    problems = list(_strangers(os.environ))
+    if problems:
+        raise ConfigurationError("; ".join(problems))
     try:
         return Settings()
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from None
+    except SettingsError:
+        raise ConfigurationError("; ".join(_not_json(os.environ))) from None
+
+
+def _strangers(environment: Mapping[str, str]) -> Iterator[str]:
+    """Name the variables that begin like ours and that nothing would read."""
+    sections = {name.upper(): field.annotation for name, field in Settings.model_fields.items()}
+    for variable in sorted(environment):
+        section, _, name = variable.upper().removeprefix(PREFIX).partition("__")
+        if not variable.upper().startswith(PREFIX) or not name:
+            continue
+        model = sections.get(section)
+        known = getattr(model, "model_fields", {})
+        if model is None:
+            yield f"{variable}: there is no section {section}; see docs/settings.md"
+        elif name.lower() not in known:
+            yield f"{variable}: there is no such setting; see docs/settings.md"
+
+
+def _not_json(environment: Mapping[str, str]) -> Iterator[str]:
+    """Name the variables of lists whose values are no JSON."""
+    for section, field in Settings.model_fields.items():
+        for name, info in getattr(field.annotation, "model_fields", {}).items():
+            variable = f"{PREFIX}{section}__{name}".upper()
+            value = environment.get(variable)
+            if value is None or not isinstance(info.default, tuple):
+                continue
+            try:
+                json.loads(value)
+            except ValueError:
+                yield f'{variable}={value!r}: must be a JSON list, such as ["a", "b"]'
 
 
 def _explain(error: ValidationError) -> str:
     problems = []
     for problem in error.errors(include_url=False):
         variable = PREFIX + "__".join(str(part).upper() for part in problem["loc"])
-        shown = "" if _is_secret(variable) else f"={problem['input']!r}"
-        given = shown if isinstance(problem["input"], str | int | float) else ""
-        problems.append(f"{variable}{given}: {problem['msg'].removeprefix('Value error, ')}")
+        given = problem["input"]
+        shown = isinstance(given, str | int | float) and not _is_secret(variable)
+        value = f"={given!r}" if shown else ""
+        problems.append(f"{variable}{value}: {problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(problems)
 
 

@@ -79,6 +79,9 @@ class Mark(msgspec.Struct, array_like=True):
     last_slot_ms: int
     appended_ms: int
     clock_ms: int = 0
+    """Event time up to which the partition's lines of this service are here."""
+    batch_clock_ms: int = 0
+    """The same once the last digest of the batch at hand is applied; which one it is, none says."""
     disorder_ms: int = 0
     counted: int = 0
     late: int = 0

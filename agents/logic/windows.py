@@ -60,15 +60,19 @@ def advance_mark(state: ServiceState, digest: LogDigest, placement: Placement) -
         counts = (mark.counted, mark.late, mark.dead_lettered, mark.events) if mark else (0,) * 4
         mark = Mark(
             source.from_offset, source.from_offset, source.to_offset, digest.slot_ms,
-            digest.appended_ms, 0, 0, *counts,
+            digest.appended_ms, 0, 0, 0, *counts,
         )  # fmt: skip
         state.marks[key] = mark
         for slot in state.open.values():
             slot.merged.pop(key, None)
+    if source.from_offset != mark.from_offset:
+        mark.clock_ms = max(mark.clock_ms, mark.batch_clock_ms)
     mark.from_offset, mark.to_offset = source.from_offset, source.to_offset
     mark.last_slot_ms = digest.slot_ms
     mark.appended_ms = max(mark.appended_ms, digest.appended_ms)
-    mark.clock_ms = max(mark.clock_ms, digest.clock_ms)
+    # Slots of one batch come in order: what is below this one is here, what is above may not be.
+    mark.clock_ms = max(mark.clock_ms, min(digest.slot_ms, digest.clock_ms))
+    mark.batch_clock_ms = max(mark.batch_clock_ms, digest.clock_ms)
     decayed = int(mark.disorder_ms * _DISORDER_KEPT)
     mark.disorder_ms = min(MAX_DISORDER_MS, max(decayed, digest.disorder_ms))
     state.appended_ms = max(state.appended_ms, digest.appended_ms)

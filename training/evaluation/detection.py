@@ -1,96 +1,74 @@
-"""How well incidents are told from routine: precision, recall and F1 over windows of lines.
+"""Measures of incident detection over bags of lines, and the labelled bags themselves.
 
-Comes in: a file of JSON lines with `system`, `lines`, `is_incident`. Goes out: DetectionReport.
-Promise: a cold start for every window; a fault in the file names the line and the field.
+Comes in: JSON lines with `system`, `lines`, `is_incident`; what a judge said of each.
+Goes out: precision, recall, F1. Promise: None where a figure has nothing to stand on.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from agents.logic.classifier import load_classifier
-from agents.logic.inspection import Inspector
 from streams.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Consecutive lines of one system, and whether they are an incident."""
+class Bag:
+    """Consecutive lines of one service, and whether someone should be called for them."""
 
-    id: str
-    system: str
+    service: str
     lines: tuple[str, ...]
     is_incident: bool
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionReport:
-    """Counts and shares; `missed` and `false` name the windows that were judged wrongly."""
+    """How well incidents were told from quiet bags."""
 
-    windows: int
+    bags: int
     incidents: int
-    true_positives: int
+    found: int
+    false_alarms: int
     precision: float | None
     recall: float | None
-    f1: float | None
-    missed: tuple[str, ...]
-    false: tuple[str, ...]
+    f1: float
 
 
-def evaluate_windows(path: Path) -> DetectionReport:
-    """Judge every window of a file by itself; raises InputError for a file that cannot be used."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from None
-    windows = read_windows(text.splitlines(), path.name)
-    inspector = Inspector(load_classifier())
-    said = [inspector.inspect(window.system, window.lines).is_incident for window in windows]
-    return detection_report(windows, said)
-
-
-def detection_report(windows: list[Window], said: list[bool]) -> DetectionReport:
-    """Compare what was said of the windows with what they are."""
-    pairs = list(zip(windows, said, strict=True))
-    hits = sum(1 for window, incident in pairs if window.is_incident and incident)
-    missed = tuple(window.id for window, incident in pairs if window.is_incident and not incident)
-    false = tuple(window.id for window, incident in pairs if incident and not window.is_incident)
-    precision = hits / (hits + len(false)) if hits + len(false) else None
-    recall = hits / (hits + len(missed)) if hits + len(missed) else None
-    wrong = len(false) + len(missed)
-    f1 = 2 * hits / (2 * hits + wrong) if hits or wrong else None
-    return DetectionReport(
-        len(windows), hits + len(missed), hits, precision, recall, f1, missed, false
-    )
-
-
-def read_windows(lines: Iterable[str], name: str) -> list[Window]:
-    """Return the windows; raises InputError at the first line that is not one."""
-    windows = [
-        _window(line, f"{name}, line {number}")
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    ]
-    if not windows:
+def read_bags(lines: Iterable[str], name: str) -> list[Bag]:
+    """Return the bags; raises InputError that names the line and the field that is wrong."""
+    bags = [_bag(line, f"{name}, line {n}") for n, line in enumerate(lines, 1) if line.strip()]
+    if not bags:
         raise InputError(f"{name} holds no windows: give a file of JSON lines.")
-    return windows
+    return bags
 
 
-def _window(line: str, where: str) -> Window:
+def _bag(line: str, where: str) -> Bag:
     try:
         fields: Any = json.loads(line)
     except json.JSONDecodeError as error:
         raise InputError(f"{where}: not JSON ({error.msg}).") from None
     if not isinstance(fields, dict):
         raise InputError(f"{where}: must be a JSON object, not {line.strip()[:40]!r}.")
-    texts = fields.get("lines")
-    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
-        raise InputError(f"{where}: `lines` must be a list of strings with at least one in it.")
-    incident = fields.get("is_incident", fields.get("isIncident"))
-    if not isinstance(incident, bool):
-        raise InputError(f"{where}: `is_incident` must be true or false, not {incident!r}.")
-    return Window(
-        str(fields.get("id", where)), str(fields.get("system", "")), tuple(texts), incident
+    texts, is_incident = fields.get("lines"), fields.get("is_incident")
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise InputError(f"{where}: `lines` must be a list of strings.")
+    if not isinstance(is_incident, bool):
+        raise InputError(f"{where}: `is_incident` must be true or false, not {is_incident!r}.")
+    return Bag(str(fields.get("system", "")), tuple(texts), is_incident)
+
+
+def detection_report(expected: Sequence[bool], said: Sequence[bool]) -> DetectionReport:
+    """Return the figures; raises ValueError when there is nothing to measure or lengths differ."""
+    if not expected or len(expected) != len(said):
+        raise ValueError(f"{len(expected)} bags and {len(said)} verdicts cannot be compared")
+    found = sum(a and b for a, b in zip(expected, said, strict=True))
+    incidents, alarms = sum(expected), sum(said)
+    return DetectionReport(
+        bags=len(expected),
+        incidents=incidents,
+        found=found,
+        false_alarms=alarms - found,
+        precision=found / alarms if alarms else None,
+        recall=found / incidents if incidents else None,
+        f1=2 * found / (incidents + alarms) if incidents + alarms else 0.0,
     )

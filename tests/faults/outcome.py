@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from opspilot.accounting import Balance, LedgerReader
 from opspilot.reading import TopicReader
 from schemas.base import Record
@@ -66,9 +68,11 @@ class Outcome:
     """Per service and slot: events per shape, of the digests that count."""
     incidents: dict[str, IncidentFacts]
     verdicts: dict[str, Verdict]
-    findings: dict[str, bytes]
+    findings: set[str]
     repeated_digests: int
     dead_letters: int
+    unreadable: int
+    """Messages between the stages that no reader can use."""
 
     def problems(self) -> list[str]:
         """Name what cannot be right, whatever other runs say."""
@@ -105,12 +109,9 @@ async def read_outcome(settings: Settings, records_written: int) -> Outcome:
     """Read what stands on the topics now."""
     async with LedgerReader(settings) as ledger:
         balance = await ledger.read()
-    windows, repeated = _windows(
-        LogDigest.from_bytes(value)
-        for _, value in await _read(settings, LOGS_DIGESTS)
-        if b'"digest"' in value[:64]
-    )
-    plans = {p.incident_id: p for p in await _last(settings, REMEDIATIONS, RemediationPlan)}
+    reading = _Reading(settings)
+    windows, repeated = _windows(await reading.every(LOGS_DIGESTS, LogDigest, b'"digest"'))
+    plans = {p.incident_id: p for p in await reading.last(REMEDIATIONS, RemediationPlan)}
     verdicts = {
         c.incident_id: Verdict(
             c.revision,
@@ -118,17 +119,20 @@ async def read_outcome(settings: Settings, records_written: int) -> Outcome:
             c.severity.value,
             plans[c.incident_id].revision if c.incident_id in plans else None,
         )
-        for c in await _last(settings, CLASSIFICATIONS, Classification)
+        for c in await reading.last(CLASSIFICATIONS, Classification)
     }
+    incidents = {i.id: _facts(i) for i in await reading.last(INCIDENTS, Incident)}
+    findings = {f.id for f in await reading.every(FINDINGS, Finding)}
     return Outcome(
         balance=balance,
         records_written=records_written,
         windows=windows,
-        incidents={i.id: _facts(i) for i in await _last(settings, INCIDENTS, Incident)},
+        incidents=incidents,
         verdicts=verdicts,
-        findings={Finding.from_bytes(v).id: v for _, v in await _read(settings, FINDINGS)},
+        findings=findings,
         repeated_digests=repeated,
         dead_letters=len(await _read(settings, DEAD_LETTERS)),
+        unreadable=reading.unreadable,
     )
 
 
@@ -179,9 +183,31 @@ def _windows(digests: Iterable[LogDigest]) -> tuple[dict[tuple[str, int], Counte
     return windows, repeated
 
 
-async def _last(settings: Settings, topic: Topic, kind: type[Some]) -> list[Some]:
-    latest = dict(await _read(settings, topic))
-    return [kind.from_bytes(value) for value in latest.values()]
+class _Reading:
+    """Reads records, and counts what is none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.unreadable = 0
+
+    async def last(self, topic: Topic, kind: type[Some]) -> list[Some]:
+        """Return the last record of each key."""
+        latest = dict(await _read(self._settings, topic))
+        return self._parse(latest.values(), kind)
+
+    async def every(self, topic: Topic, kind: type[Some], word: bytes = b"") -> list[Some]:
+        """Return all records that hold `word` near their beginning."""
+        values = [value for _, value in await _read(self._settings, topic)]
+        return self._parse([value for value in values if word in value[:64]], kind)
+
+    def _parse(self, values: Iterable[bytes], kind: type[Some]) -> list[Some]:
+        found = []
+        for value in values:
+            try:
+                found.append(kind.from_bytes(value))
+            except ValidationError:
+                self.unreadable += 1
+        return found
 
 
 async def _read(settings: Settings, topic: Topic) -> list[tuple[bytes | None, bytes]]:

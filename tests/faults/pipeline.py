@@ -252,7 +252,7 @@ class Completion:
         """Every digest partition must have heard that every raw partition has come to its end."""
         ends = {number: end for (_, number), end in (await self._ledger.raw_ends()).items()}
         for record in await self._digests.read_to_end():
-            if b'"progress"' not in record.value[:64]:
+            if b'"progress"' not in (record.value or b"")[:64]:
                 continue
             for one in Progress.from_bytes(record.value).partitions:
                 place = record.partition, one.partition

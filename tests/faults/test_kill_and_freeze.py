@@ -3,12 +3,12 @@
 import asyncio
 import os
 import random
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from .disturb import Harm, Moment, carry_out, plan, work_done
+from .conftest import Reference
+from .disturb import Harm, Moment, carry_out, plan
 from .lines import raw_records
 from .outcome import Outcome, read_outcome
 from .pipeline import PARTITIONS, STAGES, Pipeline
@@ -21,42 +21,6 @@ TIMES = 10
 PAIRED = {"ingest": 2, "analyze": 2}
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A run that nobody disturbed, and how much work each stage had in it."""
-
-    lines: int
-    outcome: Outcome
-    work: dict[str, int]
-
-
-async def undisturbed(broker, directory: Path, lines: int) -> Reference:
-    async with Pipeline(broker.bootstrap, f"reference-{lines}.", directory) as pipeline:
-        written = await pipeline.write(raw_records(lines, PARTITIONS))
-        await pipeline.start()
-        await pipeline.wait_until_done()
-        outcome = await read_outcome(pipeline.settings, written)
-        reference = Reference(lines, outcome, await work_done(pipeline))
-    assert not outcome.problems()
-    assert outcome.dead_letters == 0
-    # A reference without incidents would prove nothing.
-    assert len(outcome.incidents) >= 3, outcome.incidents
-    assert set(outcome.verdicts) <= set(outcome.incidents)
-    return reference
-
-
-@pytest.fixture(scope="session")
-def references():
-    return {}
-
-
-async def get_reference(references, broker, tmp_path_factory, lines: int) -> Reference:
-    if lines not in references:
-        directory = tmp_path_factory.mktemp(f"reference-{lines}")
-        references[lines] = await undisturbed(broker, directory, lines)
-    return references[lines]
 
 
 async def disturbed(
@@ -77,7 +41,7 @@ def check(
     outcome: Outcome, reference: Reference, pipeline: Pipeline, plans: dict[str, list[Moment]]
 ) -> None:
     problems = [*outcome.problems(), *outcome.differences(reference.outcome)]
-    if outcome.dead_letters:
+    if outcome.dead_letters or outcome.unreadable:
         problems.append(f"{outcome.dead_letters} messages went to the dead letters")
     done = "\n".join(f"  {moment}" for moments in plans.values() for moment in moments)
     assert not problems, (
@@ -95,9 +59,9 @@ def plans_for(stages, harms: list[Harm]) -> dict[str, list[Moment]]:
 
 
 async def test_each_stage_killed_and_two_frozen_change_nothing(
-    broker, topic_prefix, tmp_path, references, tmp_path_factory
+    broker, topic_prefix, tmp_path, reference_of
 ):
-    reference = await get_reference(references, broker, tmp_path_factory, SHORT_LINES)
+    reference = await reference_of(SHORT_LINES)
     plans = plans_for(STAGES, [Harm.KILL, Harm.KILL])
     frozen = plans_for(["ingest", "analyze"], [Harm.KILL, Harm.KILL, Harm.FREEZE])
     await disturbed(broker, topic_prefix, tmp_path, reference, plans | frozen)
@@ -107,9 +71,9 @@ async def test_each_stage_killed_and_two_frozen_change_nothing(
 @pytest.mark.parametrize("harm", [Harm.KILL, Harm.FREEZE], ids=lambda harm: harm.name.lower())
 @pytest.mark.parametrize("stage", STAGES)
 async def test_ten_random_moments_of_one_stage(
-    stage, harm, broker, topic_prefix, tmp_path, references, tmp_path_factory
+    stage, harm, broker, topic_prefix, tmp_path, reference_of
 ):
-    reference = await get_reference(references, broker, tmp_path_factory, LINES)
+    reference = await reference_of(LINES)
     plans = plans_for([stage], [harm] * TIMES)
     with note(f"{TIMES} times {harm.value}", stage, LINES, SEED) as row:
         row.outcome = await disturbed(broker, topic_prefix, tmp_path, reference, plans)
@@ -117,21 +81,19 @@ async def test_ten_random_moments_of_one_stage(
 
 @pytest.mark.long
 async def test_every_stage_told_to_stop_again_and_again(
-    broker, topic_prefix, tmp_path, references, tmp_path_factory
+    broker, topic_prefix, tmp_path, reference_of
 ):
-    reference = await get_reference(references, broker, tmp_path_factory, LINES)
+    reference = await reference_of(LINES)
     plans = plans_for(STAGES, [Harm.STOP] * (TIMES // 2))
     with note(f"{TIMES // 2} times {Harm.STOP.value} each", "all", LINES, SEED) as row:
         row.outcome = await disturbed(broker, topic_prefix, tmp_path, reference, plans)
 
 
 @pytest.mark.long
-async def test_the_broker_is_stopped_and_started(
-    broker, topic_prefix, tmp_path, references, tmp_path_factory
-):
+async def test_the_broker_is_stopped_and_started(broker, topic_prefix, tmp_path, reference_of):
     if broker.embedded is None:
         pytest.fail("stopping the broker needs the embedded one: run without -m docker")
-    reference = await get_reference(references, broker, tmp_path_factory, LINES)
+    reference = await reference_of(LINES)
     with note("broker stopped and started, then killed and started", "all", LINES, SEED) as row:
         async with Pipeline(broker.bootstrap, topic_prefix, tmp_path, PAIRED) as pipeline:
             written = await pipeline.write(raw_records(LINES, PARTITIONS))

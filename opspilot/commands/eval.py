@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.logic.classifier import load_classifier
-from agents.logic.verdict import Evidence, judge
+from agents.logic.inspection import Inspector
 from opspilot.commands.templates import read_lines
 from schemas.vocabulary import Category, Severity
 from streams.errors import InputError
 from training.evaluation.classification import Report, Said, report
+from training.evaluation.detection import detection_report, read_bags
 from training.evaluation.grouping import (
     Parser,
     evaluate,
@@ -35,21 +36,48 @@ app = typer.Typer(no_args_is_help=True, help="Measure the judge on labelled line
 def classification(
     file: Annotated[Path, typer.Argument(help="JSON lines: system, examples, category, ...")],
 ) -> None:
-    """Measure category, severity and confidence of the baseline judge.
+    """Measure category, severity and confidence as `opspilot judge` gives them.
 
     Example: opspilot eval classification labelled.jsonl
     """
     lines = [line.decode("utf-8", "replace") for line in read_lines(file)]
     items = read_items(lines, file.name)
-    classifier = load_classifier()
+    inspector = Inspector(load_classifier())
     said = []
     for item in items:
-        verdict = judge(item.service, [Evidence(line, None) for line in item.lines], classifier)
+        verdict = inspector.inspect(item.service, item.lines).verdict
         said.append(Said(verdict.category, verdict.severity, verdict.confidence, verdict.abstained))
     truths = [item.truth for item in items]
     console = Console()
     console.print(_figures(report(truths, said), report(truths, _yardstick(items))))
     console.print(_categories(report(truths, said)))
+
+
+@app.command()
+def detection(
+    file: Annotated[Path, typer.Argument(help="JSON lines: system, lines, is_incident.")],
+) -> None:
+    """Measure whether windows of lines are told to be incidents or not.
+
+    Example: opspilot eval detection windows.jsonl
+    """
+    lines = [line.decode("utf-8", "replace") for line in read_lines(file)]
+    bags = read_bags(lines, file.name)
+    inspector = Inspector(load_classifier())
+    said = [inspector.inspect(bag.service, bag.lines).is_incident for bag in bags]
+    expected = [bag.is_incident for bag in bags]
+    judged = detection_report(expected, said)
+    constant = detection_report(expected, [True] * len(bags))
+    title = f"{judged.bags} windows, {judged.incidents} incidents"
+    table = Table(title=title, box=None, header_style="bold")
+    table.add_column("")
+    table.add_column("opspilot", justify="right")
+    table.add_column("always an incident", justify="right")
+    table.add_row("found", str(judged.found), str(constant.found))
+    table.add_row("false alarms", str(judged.false_alarms), str(constant.false_alarms))
+    for name in ("precision", "recall", "f1"):
+        table.add_row(name, _number(getattr(judged, name)), _number(getattr(constant, name)))
+    Console().print(table)
 
 
 @app.command()

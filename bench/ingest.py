@@ -15,17 +15,20 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from confluent_kafka import Producer  # type: ignore[import-untyped,unused-ignore]
 
 from bench.lines import LINES_PER_SECOND, records
 from bench.report import write_section
 from opspilot.local.environment import LocalEnvironment
+from opspilot.local.ports import free_port
 from opspilot.local.resolve import resolve_broker
 from schemas.topics import LOGS_RAW
 from streams.admin import create_topics
@@ -34,8 +37,6 @@ from streams.settings import KafkaSettings, Settings, TopicSettings
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_SECONDS = 600.0
-START_SECONDS = 8.0
-"""How long an ingest process without work is left to come up, before its cost is read."""
 RIVALS = {"faust": "Faust agent with drain3", "quix": "Quix Streams with drain3"}
 
 
@@ -68,6 +69,14 @@ def usage(pid: int) -> Usage:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     resident = pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
     return Usage((int(fields[11]) + int(fields[12])) / TICKS, resident)
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 class Bench:
@@ -120,7 +129,9 @@ class Bench:
         return Run(title, found["records"], found["cpu"], found["wall"])
 
     @contextmanager
-    def ingest(self, prefix: str, topic: str, processes: int = 1) -> Iterator[list[int]]:
+    def ingest(
+        self, prefix: str, topic: str, processes: int = 1, port: int = 0
+    ) -> Iterator[list[int]]:
         """Run ingest in processes of one group; yields their process ids."""
         asyncio.run(create_topics(self._settings(prefix)))
         environment = {
@@ -128,6 +139,7 @@ class Bench:
             "OPSPILOT_KAFKA__BOOTSTRAP": self.bootstrap,
             "OPSPILOT_TOPICS__PREFIX": prefix,
             "OPSPILOT_INGEST__TOPICS": json.dumps([topic]),
+            "OPSPILOT_WORKER__PORT": str(port),
         }
         command = [sys.executable, "-m", "opspilot", "worker", "ingest"]
         with tempfile.TemporaryFile() as errors:
@@ -149,8 +161,14 @@ class Bench:
     def start_usage(self) -> Usage:
         """Return what one ingest process uses before it has read a line."""
         prefix = "idle."
-        with self.ingest(prefix, self._settings(prefix).topics.name(LOGS_RAW)) as (pid,):
-            time.sleep(START_SECONDS)
+        port = free_port()
+        topic = self._settings(prefix).topics.name(LOGS_RAW)
+        with self.ingest(prefix, topic, port=port) as (pid,):
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not _is_ready(port):
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"ingest was not ready within {PATIENCE_SECONDS:.0f} s")
+                time.sleep(0.1)
             return usage(pid)
 
     def wait_until_digested(self, prefix: str) -> None:
@@ -165,7 +183,10 @@ class Bench:
             wanted = await consumer.end_offsets([TopicPartition(self.topic, n) for n in numbers])
         async with started(make_admin(kafka), kafka) as admin:
             while time.monotonic() < deadline:
-                found = await admin.list_consumer_group_offsets(f"{prefix}ingest")
+                try:
+                    found = await admin.list_consumer_group_offsets(f"{prefix}ingest")
+                except KafkaError:  # the group has no coordinator before its first member
+                    found = {}
                 if all(tp in found and found[tp].offset >= end for tp, end in wanted.items()):
                     return
                 await asyncio.sleep(0.1)
@@ -179,7 +200,7 @@ class Bench:
 
 def measure_ingest(bench: Bench, start: Usage, count: int, processes: int) -> tuple[Run, float]:
     """Digest the whole raw topic; return what it took and the most memory of a process, in MiB."""
-    prefix = f"run{processes}x{count}."
+    prefix = f"run-{processes}-{count}."
     began = time.perf_counter()
     with bench.ingest(prefix, bench.topic, processes) as pids:
         bench.wait_until_digested(prefix)

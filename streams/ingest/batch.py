@@ -79,6 +79,8 @@ class ReducerOptions:
     examples_per_shape: int = 16
     routine_examples: int = 1
     """The same for shapes of level info and debug."""
+    unlevelled_examples: int = 4
+    """The same for shapes that state no level."""
     examples_per_digest: int = 256
     example_bytes_per_digest: int = 262_144
     shapes_per_digest: int = 256

@@ -9,7 +9,7 @@ by `getmany`, so `seek`, `position`, `highwater` and commits work as ever.
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
@@ -18,7 +18,7 @@ import aiokafka
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
 
-from streams.ingest.batch import Headers, RawBatch
+from streams.ingest.batch import Header, Headers, RawBatch
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +41,12 @@ class Fetched:
     values: list[bytes | None] = field(default_factory=list)
     headers: list[Headers] | None = None
 
-    def add_headers(self, headers: list[Headers], before: int) -> None:
+    def add_headers(self, headers: Sequence[Sequence[Header]], before: int) -> None:
         """Append the headers of the newest records, `before` of which came earlier."""
         if self.headers is None and any(headers):
             self.headers = [()] * before
         if self.headers is not None:
-            self.headers += headers
+            self.headers += map(tuple, headers)
 
     def joined(self, later: "Fetched") -> "Fetched":
         """Return this with `later`, which must begin where this ends, behind it."""
@@ -200,7 +200,7 @@ def _append(fetched: Fetched, batch: Any) -> None:
         fetched.append_ms += repeat(records[0].timestamp, len(records))
     else:
         fetched.append_ms += [record.timestamp for record in records]
-    fetched.add_headers([tuple(record.headers) for record in records], before)
+    fetched.add_headers([record.headers for record in records], before)
 
 
 def _from_records(tp: TopicPartition, records: Iterable[Any]) -> Fetched:
@@ -211,5 +211,5 @@ def _from_records(tp: TopicPartition, records: Iterable[Any]) -> Fetched:
     fetched.append_ms = [record.timestamp for record in found]
     fetched.keys = [record.key for record in found]
     fetched.values = [record.value for record in found]
-    fetched.add_headers([tuple(record.headers) for record in found], 0)
+    fetched.add_headers([record.headers for record in found], 0)
     return fetched

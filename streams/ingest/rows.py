@@ -108,16 +108,18 @@ def examples(
     """Choose the events that stand as examples, sorted by row and rank.
 
     Each kept row gives the events of its smallest ranks: `examples_per_shape`, or fewer where its
-    level is routine. A digest takes all first examples, then all second ones, and so on, errors
-    before others, while its number and bytes (`sizes`, per event) last.
+    level is routine or unknown. A digest takes all first examples, then all second ones, and so
+    on, errors before others, while its number and bytes (`sizes`, per event) last.
     """
     events = np.flatnonzero(kept[rows.of_event])
     order = events[_by_row_and_rank(rows.of_event[events], rank[events])]
     row = rows.of_event[order]
     begin = np.flatnonzero(np.diff(row, prepend=-1))
     place = np.arange(len(row)) - np.repeat(begin, np.diff(begin, append=len(row)))
-    routine = np.isin(rows.level, _ROUTINE)
-    allowed = np.where(routine, options.routine_examples, options.examples_per_shape)
+    allowances = np.full(_LEVELS, options.examples_per_shape)
+    allowances[list(_ROUTINE)] = options.routine_examples
+    allowances[NO_LEVEL] = options.unlevelled_examples
+    allowed = np.minimum(allowances, options.examples_per_shape)[rows.level]
     chosen = order[place < allowed[row]]
     place = place[place < allowed[row]]
     row = rows.of_event[chosen]
@@ -131,7 +133,8 @@ def examples(
     fits = (number < options.examples_per_digest) & (
         size - before <= options.example_bytes_per_digest
     )
-    return chosen[np.sort(turn[fits])]
+    found: Ints = chosen[np.sort(turn[fits])]
+    return found
 
 
 def _by_row_and_rank(row: Ints, rank: NDArray[np.uint64]) -> Ints:

@@ -60,7 +60,7 @@ class Inspector:
 
     def inspect(self, service: str, lines: Sequence[str]) -> Inspection:
         """Judge the lines; raises ValueError when none of them holds anything."""
-        pieces = self._pieces(service, lines)
+        pieces = self._pieces(service, lines) or self._fragments(service, lines)
         if not pieces:
             raise ValueError("no line holds anything to judge")
         if sum(piece.count for piece in pieces) == 1:
@@ -94,6 +94,13 @@ class Inspector:
         return [
             self._piece(service, shapes[key], counts[key], kept)
             for key in sorted(shapes, key=lambda key: (-counts[key], key[0], key[1] or ""))
+        ]
+
+    def _fragments(self, service: str, lines: Sequence[str]) -> list[Piece]:
+        """Grade lines that belong to a head that is missing: the inside of a trace, say."""
+        return [
+            Piece(line, None, 1, self._grader(line, None, None, service))
+            for line in sorted({line for line in lines if line.strip()})
         ]
 
     def _piece(self, service: str, shape: ShapeCount, count: int, lines: Sequence[str]) -> Piece:

@@ -74,7 +74,7 @@ class LogDigest(Record):
     other_shapes: Count = 0
     """Events whose shapes stood over the bound of shapes per digest."""
     clock_ms: EpochMs
-    """Event time up to which the raw partition has told of this service, this digest included."""
+    """Event time that the raw partition has reached, in all its services, up to `to_offset`."""
     appended_ms: EpochMs
     """The latest append time of the batch: what end-to-end delay is measured from."""
     disorder_ms: Count = 0

@@ -67,8 +67,7 @@ class Composer:
         counted = _count(len(pairs), digest, entries, flags, rows, kept)
         instances = self._instances(digest, entries)
         counted["disorder_ms"] = _largest(len(pairs), digest, lag_ms)
-        common = self._common(batch)
-        clocks = _clocks(pairs, len(entries.service_names), clock_ms)
+        common = self._common(batch, clock_ms)
         found = []
         for number, pair in enumerate(pairs.tolist()):
             slot, service = divmod(pair, len(entries.service_names))
@@ -79,7 +78,6 @@ class Composer:
                     | {
                         "service": entries.service_names[service],
                         "slot_ms": slot * SLOT_MS,
-                        "clock_ms": clocks[number],
                         "instances": instances.get(number, ()),
                         "shapes": shapes[number],
                     }
@@ -87,7 +85,7 @@ class Composer:
             )
         return sorted(found, key=lambda digest: (digest.slot_ms, digest.service))
 
-    def _common(self, batch: RawBatch) -> dict[str, Any]:
+    def _common(self, batch: RawBatch, clock_ms: int) -> dict[str, Any]:
         return {
             "source": {
                 "topic": batch.topic,
@@ -96,6 +94,7 @@ class Composer:
                 "to_offset": batch.to_offset,
             },
             "raw_partitions": batch.raw_partitions,
+            "clock_ms": clock_ms,
             "appended_ms": max(0, max(batch.append_ms)),
             "shaper": SHAPER_NAME,
             "settings_hash": self._options.hash,
@@ -241,21 +240,6 @@ def _shape_dicts(
 def _by_count(shape: dict[str, Any]) -> tuple[object, ...]:
     level, status = shape["level"] or "", shape["status_class"] or 0
     return (-shape["count"], shape["shape_id"], level, status)
-
-
-def _clocks(pairs: Ints, services: int, clock_ms: int) -> list[int]:
-    """Return, per digest, the time up to which its service is told once the digest is read.
-
-    A batch may hold hours: until the digest of the service's next slot is read, the clock stands at
-    that slot's start, else a reader would close slots whose digests are still to come.
-    """
-    next_slots: dict[int, int] = {}
-    clocks = []
-    for pair in reversed(pairs.tolist()):
-        slot, service = divmod(pair, services)
-        clocks.append(min(clock_ms, next_slots.get(service, clock_ms)))
-        next_slots[service] = slot * SLOT_MS
-    return clocks[::-1]
 
 
 def _largest(digests: int, digest: Ints, values: Ints) -> list[int]:

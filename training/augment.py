@@ -54,18 +54,18 @@ class View:
 
 
 def views_of(event: Event, shape: ShapeInfo) -> list[View]:
-    """Return the event bare, as its shape with its service, and under a header.
+    """Return the event with its service, as its bare shape, and under a header.
 
     The header of the third view states a level that is usual, not certain, for the severity.
     """
     chance = random.Random(hashlib.sha256(event.line.encode()).digest())
     views = [
-        View(event.line, shape.level, ""),
-        View(shape.text, shape.level, event.product),
+        View(event.line, shape.level, event.product),
+        View(shape.text, shape.level, ""),
     ]
     if shape.level is None:
         header, stated = _header(event.severity, chance)
-        views.append(View(header + event.line, stated, chance.choice(("", event.product))))
+        views.append(View(header + event.line, stated, event.product))
     return views
 
 

@@ -4,10 +4,8 @@ Comes in: variables `OPSPILOT_SECTION__NAME`. Goes out: Settings, or one sentenc
 variable, its value and what it must be. Secrets never show in `repr`, logs or errors.
 """
 
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +24,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from schemas.topics import Topic, Width
 from streams.errors import ConfigurationError
+from streams.mistakes import explain, strangers, unreadable_lists
 
 PREFIX = "OPSPILOT_"
 Positive = Annotated[int, Field(gt=0)]
@@ -116,11 +115,13 @@ class KafkaSettings(Section):
             missing = [n for n in ("sasl_username", "sasl_password") if not getattr(self, n)]
         else:
             missing = []
-        if bool(self.cert_file) != bool(self.key_file):
-            missing.append("key_file" if self.cert_file else "cert_file")
         if missing:
             names = ", ".join(f"{PREFIX}KAFKA__{name.upper()}" for name in missing)
             msg = f"{self.security_protocol} with {self.sasl_mechanism} also needs {names}"
+            raise ValueError(msg)
+        if bool(self.cert_file) != bool(self.key_file):
+            given, lacking = ("CERT", "KEY") if self.cert_file else ("KEY", "CERT")
+            msg = f"{PREFIX}KAFKA__{given}_FILE also needs {PREFIX}KAFKA__{lacking}_FILE"
             raise ValueError(msg)
         return self
 
@@ -317,56 +318,13 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Read the environment; raises ConfigurationError that names the variable and what is wrong."""
-    problems = list(_strangers(os.environ))
+    problems = list(strangers(os.environ, PREFIX, Settings.model_fields))
     if problems:
         raise ConfigurationError("; ".join(problems))
     try:
         return Settings()
     except ValidationError as error:
-        raise ConfigurationError(_explain(error)) from None
+        raise ConfigurationError(explain(error, PREFIX)) from None
     except SettingsError:
-        raise ConfigurationError("; ".join(_not_json(os.environ))) from None
-
-
-def _strangers(environment: Mapping[str, str]) -> Iterator[str]:
-    """Name the variables that begin like ours and that nothing would read."""
-    sections = {name.upper(): field.annotation for name, field in Settings.model_fields.items()}
-    for variable in sorted(environment):
-        section, _, name = variable.upper().removeprefix(PREFIX).partition("__")
-        if not variable.upper().startswith(PREFIX) or not name:
-            continue
-        model = sections.get(section)
-        known = getattr(model, "model_fields", {})
-        if model is None:
-            yield f"{variable}: there is no section {section}; see docs/settings.md"
-        elif name.lower() not in known:
-            yield f"{variable}: there is no such setting; see docs/settings.md"
-
-
-def _not_json(environment: Mapping[str, str]) -> Iterator[str]:
-    """Name the variables of lists whose values are no JSON."""
-    for section, field in Settings.model_fields.items():
-        for name, info in getattr(field.annotation, "model_fields", {}).items():
-            variable = f"{PREFIX}{section}__{name}".upper()
-            value = environment.get(variable)
-            if value is None or not isinstance(info.default, tuple):
-                continue
-            try:
-                json.loads(value)
-            except ValueError:
-                yield f'{variable}={value!r}: must be a JSON list, such as ["a", "b"]'
-
-
-def _explain(error: ValidationError) -> str:
-    problems = []
-    for problem in error.errors(include_url=False):
-        variable = PREFIX + "__".join(str(part).upper() for part in problem["loc"])
-        given = problem["input"]
-        shown = isinstance(given, str | int | float) and not _is_secret(variable)
-        value = f"={given!r}" if shown else ""
-        problems.append(f"{variable}{value}: {problem['msg'].removeprefix('Value error, ')}")
-    return "; ".join(problems)
-
-
-def _is_secret(variable: str) -> bool:
-    return any(word in variable for word in ("PASSWORD", "SECRET", "TOKEN"))
+        problems = list(unreadable_lists(os.environ, PREFIX, Settings.model_fields))
+        raise ConfigurationError("; ".join(problems)) from None

@@ -26,6 +26,9 @@ from schemas.vocabulary import FindingKind, Level
 SLOT_SECONDS = 10
 COUNTED_PER_SLOT = 10
 """Lines of one shape that add to the suspicion of one slot: volume alone proves nothing."""
+ENOUGH_SUSPICION = 2.5
+"""Three sure problems within seconds, or more within a minute; see docs/decisions/0006."""
+ECHO_SHARE = 0.3
 KNOWN_DEVIATIONS = 4.0
 LEAST_WEIGHT = 0.25
 """Shapes that weigh less add to the suspicion, but are no condition of their own."""
@@ -43,6 +46,7 @@ DROP_SHARE = 0.2
 DROP_LEAST_MEAN = 5.0
 QUIET_SLOTS = 6
 _ERROR_LEVELS = (Level.ERROR, Level.FATAL)
+_BAD_LEVELS = (Level.WARN, *_ERROR_LEVELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +104,30 @@ def _suspicious(state: ServiceState, slot_ms: int, seen: Sequence[Seen]) -> Iter
     passed_ms = max(0, slot_ms - baseline.suspicion_slot_ms)
     suspicion = baseline.suspicion * 0.5 ** (passed_ms / SUSPICION_HALF_LIFE_MS)
     counts = {one.key: unusual_count(one, baseline, slot_ms) for one in seen if one.shape.weight}
-    for one in seen:
-        if counts.get(one.key):
-            suspicion += one.shape.weight * min(counts[one.key], COUNTED_PER_SLOT)
+    suspicion += _added([(one, counts[one.key]) for one in seen if counts.get(one.key)])
     baseline.suspicion, baseline.suspicion_slot_ms = suspicion, slot_ms
-    if suspicion < OPENS_ALONE:
+    if suspicion < ENOUGH_SUSPICION:
         return
     for one in seen:
         if counts.get(one.key) and one.shape.weight >= LEAST_WEIGHT:
             yield _about_shape(one, baseline, slot_ms)
+
+
+def _added(unusual: Sequence[tuple[Seen, int]]) -> float:
+    """Return what the unusual lines of one slot add to the suspicion.
+
+    Single lines for which their logger states no bad level are mostly several words on one event
+    (one failed login writes four): of these the worst counts in full, the others a part.
+    """
+    added, singles = 0.0, []
+    for one, count in unusual:
+        if count == 1 and one.shape.wording.level not in _BAD_LEVELS:
+            singles.append(one.shape.weight)
+        else:
+            added += one.shape.weight * min(count, COUNTED_PER_SLOT)
+    if singles:
+        added += max(singles) + ECHO_SHARE * (sum(singles) - max(singles))
+    return added
 
 
 def _about_shape(one: Seen, baseline: ServiceBaseline, slot_ms: int) -> Signal:

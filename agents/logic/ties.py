@@ -12,7 +12,7 @@ MAX_TIES = 8
 _ADDRESS = r"(?:\d{1,3}\.){3}\d{1,3}"
 _NAME = r"[a-z](?:[a-z0-9-]{0,62}[a-z0-9])?(?:\.[a-z](?:[a-z0-9-]{0,62}[a-z0-9])?)*"
 _PEER = re.compile(
-    rf"(?<![\w./:@-])(?P<host>{_ADDRESS}|{_NAME}):(?P<port>[1-9]\d{{1,4}})(?![\w.:])"
+    rf"(?<![\w./:@-])(?P<host>{_ADDRESS}|{_NAME}):(?P<port>[1-9]\d{{1,4}})(?![\w.]|:\d)"
 )
 _TO_NAME = re.compile(
     r"(?:connect(?:ion)?(?: refused)? (?:to|from)|upstream|host|peer|server|backend)"
@@ -27,6 +27,9 @@ _HOST = re.compile(
 )
 _NOWHERE = re.compile(r"127\.|0\.0\.0\.0|255\.|localhost")
 _HIGHEST_PORT = 65_535
+_SOURCE_FILE = re.compile(
+    r"\.(?:go|py|jsx?|tsx?|rb|php|java|c|cc|cpp|h|rs|cs|kt|scala|lua|pl|sh|exs?|erl)$"
+)
 
 
 def ties_of(texts: Iterable[str]) -> set[str]:
@@ -53,5 +56,5 @@ def _is_somewhere(host: str) -> bool:
         return False
     if host[0].isdigit():
         return all(int(part) <= 255 for part in host.split("."))
-    # A clock time, a file and line, a Java class: all of them end in what looks like a port.
-    return "." in host or "-" in host
+    # A file and its line look like a host and its port.
+    return ("." in host or "-" in host) and not _SOURCE_FILE.search(host)

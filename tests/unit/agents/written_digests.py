@@ -26,7 +26,7 @@ class Wordings:
     """Scores by the first word, so that a test says itself how bad its lines are."""
 
     def score(self, text: str, level: Level | None = None, service: str = "") -> TextScore:
-        bad = level in (Level.FATAL, Level.ERROR, Level.WARN)
+        bad = " bad " in text or level in (Level.FATAL, Level.ERROR, Level.WARN)
         severity = Severity.CRITICAL if level is Level.FATAL else Severity.MEDIUM
         shares = {s: 1.0 if s is severity else 0.0 for s in Severity}
         categories = {c: 1.0 if c is Category.APPLICATION else 0.0 for c in Category}

@@ -81,7 +81,8 @@ _CLASSES: dict[str, str] = {
     "snort suricata modsecurity waf ids ips honeypot break possible breach",
     "FIREWALL": "firewall* iptables nftables ufw pf selinux apparmor avc seccomp denied drop "
     "blocked asa acl sandbox",
-    "DBMS": "db postgres* psql pgsql pg wiredtiger myisam hba sstable memtable mysql* mariadb innodb oracle ora mssql sqlserver sqlstate "
+    "DBMS": "db postgres* psql pgsql pg wiredtiger myisam hba sstable memtable "
+    "mysql* mariadb innodb oracle ora mssql sqlserver sqlstate "
     "mongo* mongod redis cassandra scylla* couchdb couchbase elasticsearch opensearch sqlite "
     "db2 sybase tidb tikv cockroach* etcd neo4j influx* clickhouse dynamo* rds aurora hbase "
     "memcached rocksdb leveldb patroni pgbouncer galera wsrep percona vitess foundationdb "

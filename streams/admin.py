@@ -10,7 +10,12 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import (
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 from schemas.topics import TOPICS, Topic
 from streams.errors import BrokerError, TopicError
@@ -62,7 +67,9 @@ async def _create(admin: AIOKafkaAdminClient, settings: Settings, missing: Itera
         raise BrokerError(msg) from None
     for name, code, *message in response.topic_errors:
         if code not in (0, TopicAlreadyExistsError.errno):
-            detail = message[0] if message and message[0] else f"error {code}"
+            if for_code(code) is TopicAuthorizationFailedError:
+                raise BrokerError(_no_right("create", name))
+            detail = message[0] if message and message[0] else for_code(code).__name__
             raise BrokerError(f"cannot create topic {name}: {detail}")
 
 
@@ -70,6 +77,9 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, names: list[str]) -> Non
     deadline = asyncio.get_running_loop().time() + LEADER_WAIT_SECONDS
     while True:
         described = await admin.describe_topics(names)
+        hidden = [t["topic"] for t in described if _is_hidden(t)]
+        if hidden:
+            raise BrokerError(_no_right("describe", ", ".join(hidden)))
         waiting = [
             topic["topic"]
             for topic in described
@@ -84,6 +94,18 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, names: list[str]) -> Non
         await asyncio.sleep(0.1)
 
 
+def _is_hidden(described: Mapping[str, Any]) -> bool:
+    """Tell whether the broker does not let us see a topic."""
+    return for_code(described["error_code"]) is TopicAuthorizationFailedError
+
+
+def _no_right(action: str, name: str) -> str:
+    return (
+        f"topic {name} is closed to this user, who may not {action} it: "
+        "give it the rights that `opspilot topics create --acls` prints"
+    )
+
+
 async def find_differences(
     admin: AIOKafkaAdminClient, settings: Settings, needed: Iterable[Topic] | None = None
 ) -> list[str]:
@@ -94,6 +116,9 @@ async def find_differences(
     present = []
     for name, topic in topics.items():
         found = described.get(name)
+        if found is not None and _is_hidden(found):
+            problems.append(_no_right("describe", name))
+            continue
         if found is None or found["error_code"] != 0:
             problems.append(f"topic {name} is missing: run `opspilot topics create`")
             continue
@@ -128,6 +153,8 @@ async def _describe_configs(
     for response in await admin.describe_configs(resources):
         for resource in response.resources:
             error_code, message, _kind, name, entries = resource
+            if for_code(error_code) is TopicAuthorizationFailedError:
+                raise BrokerError(_no_right("describe the settings of", name))
             if error_code != 0:
                 raise BrokerError(f"cannot read the settings of topic {name}: {message}")
             configs[name] = {entry[0]: entry[1] for entry in entries}

@@ -20,7 +20,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from schemas.base import Record
 from schemas.topics import Topic
-from streams.clock import FreezeWatch, now_ms
+from streams import metrics
+from streams.clock import FreezeWatch, monotonic_ms, now_ms
 from streams.deadletters import DeadLetter
 from streams.errors import BrokerError, DecodeError
 from streams.kafka import (
@@ -70,7 +71,7 @@ class Stage:
         self.watch = FreezeWatch(settings.kafka.session_timeout_ms // 2)
         self.outbox = Outbox(settings, name, self.watch)
         self.app = _make_app(name, settings)
-        self.last_done_ms = now_ms()
+        self.last_done_ms = monotonic_ms()
         self.done: dict[tuple[str, int], int] = {}
         """The next offset to work on, per source partition that was worked on here."""
         self._rebalanced = False
@@ -85,9 +86,11 @@ class Stage:
 
     def lags(self) -> dict[tuple[str, int], int]:
         """Return how many records of each source partition are not yet worked on."""
+        if not self.ready:
+            return {}
         consumer: Any = self.app.consumer
         lags = {}
-        for source in consumer.assignment() if self.ready else ():
+        for source in consumer.assignment():
             end = consumer.highwater(source)
             done = self.done.get((source.topic, source.partition))
             if done is None:
@@ -106,6 +109,7 @@ class Stage:
     def _on_rebalance_complete(self, *_: Any, **__: Any) -> None:
         self._rebalanced = True
         self.done.clear()
+        metrics.forget_partitions()
 
     def table(self, topic: Topic, position: Position) -> StateTable:
         """Declare the stage's state, kept in `topic`."""
@@ -160,7 +164,7 @@ class Stage:
         except (KafkaError, BrokerError) as error:
             log.critical("%s ends, it cannot publish: %s", self.name, error)
             os._exit(EXIT_UNRECOVERABLE)
-        self.last_done_ms = now_ms()
+        self.last_done_ms = monotonic_ms()
         self.done[event.message.topic, event.message.partition] = event.message.offset + 1
 
     def _letter(self, event: EventT[Any], reason: str, message: str) -> DeadLetter:

@@ -13,12 +13,14 @@ from aiokafka.errors import KafkaError
 
 from schemas.topics import Topic
 from streams.clock import monotonic_ms
+from streams.errors import BrokerError
 from streams.kafka import make_consumer, start, stop
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
 REFRESH_MS = 2_000
+READ_TIMEOUT_SECONDS = 30.0
 
 
 class CompactedTopic:
@@ -31,11 +33,15 @@ class CompactedTopic:
         self._consumer: AIOKafkaConsumer | None = None
         self._lock = asyncio.Lock()
         self._fresh_until_ms = 0
+        self._complete = False
         self.version = 0
         """Rises whenever the content changed."""
 
     async def read(self) -> Mapping[bytes, bytes]:
-        """Return all values by key, at most two seconds old while the broker answers."""
+        """Return all values by key, at most two seconds old while the broker answers.
+
+        Raises BrokerError only while the topic was never read to its end: then nothing is known.
+        """
         if monotonic_ms() >= self._fresh_until_ms:
             async with self._lock:
                 if monotonic_ms() >= self._fresh_until_ms:
@@ -58,14 +64,21 @@ class CompactedTopic:
             await consumer.seek_to_beginning(partition)
             self._consumer = consumer
         try:
-            end = (await self._consumer.end_offsets([partition]))[partition]
-            while await self._consumer.position(partition) < end:
-                batches = await self._consumer.getmany(partition, timeout_ms=1_000)
-                for record in batches.get(partition, []):
-                    self._apply(record.key or b"", record.value)
-        except KafkaError as error:
+            async with asyncio.timeout(READ_TIMEOUT_SECONDS):
+                await self._follow(self._consumer, partition)
+            self._complete = True
+        except (KafkaError, TimeoutError) as error:
+            if not self._complete:
+                raise BrokerError(f"topic {self._topic} cannot be read: {error!r}") from error
             # A judgement from what was known a moment ago is better than none.
-            log.warning("the content of %s may be old: %s", self._topic, error)
+            log.warning("the content of %s may be old: %r", self._topic, error)
+
+    async def _follow(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
+        end = (await consumer.end_offsets([partition]))[partition]
+        while await consumer.position(partition) < end:
+            batches = await consumer.getmany(partition, timeout_ms=1_000)
+            for record in batches.get(partition, []):
+                self._apply(record.key or b"", record.value)
 
     def _apply(self, key: bytes, value: bytes | None) -> None:
         self.version += 1

@@ -33,7 +33,7 @@ class DeadLetter:
     time_ms: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
     @property
     def place(self) -> str:
@@ -42,14 +42,14 @@ class DeadLetter:
 
     def to_headers(self) -> Headers:
         """Return all that is known, with the source's own headers kept beside."""
-        kept = [(f"{SOURCE}header-{name}", value) for name, value in self.headers]
+        kept = [(f"{SOURCE}header-{name}", value or b"") for name, value in self.headers]
         return [
             (f"{SOURCE}topic", self.topic.encode()),
             (f"{SOURCE}partition", str(self.partition).encode()),
             (f"{SOURCE}offset", str(self.offset).encode()),
             ("opspilot-stage", self.stage.encode()),
             ("opspilot-reason", self.reason.encode()),
-            ("opspilot-message", self.message[:MAX_MESSAGE_CHARS].encode()),
+            ("opspilot-message", self.message[:MAX_MESSAGE_CHARS].encode("utf-8", "replace")),
             ("opspilot-time", iso_time(self.time_ms).encode()),
             *kept,
         ]

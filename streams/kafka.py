@@ -13,13 +13,16 @@ from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError
 
-from streams.errors import BrokerError, ConfigurationError
-from streams.oauth import ClientCredentialsTokens
+from streams.errors import BrokerError, ConfigurationError, OpsPilotError
+from streams.oauth import ClientCredentialsTokens, TokenError
 from streams.settings import KafkaSettings, SaslMechanism, SecurityProtocol
 
 START_TIMEOUT_SECONDS = 30
+PROBE_TIMEOUT_SECONDS = 5
+CA_VARIABLE = "OPSPILOT_KAFKA__CA_FILE"
 
 
 class Startable(Protocol):
@@ -49,7 +52,8 @@ def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
     try:
         context = ssl.create_default_context(cafile=kafka.ca_file)
         if kafka.cert_file and kafka.key_file:
-            password = kafka.key_password.get_secret_value() if kafka.key_password else None
+            # Never None: OpenSSL would ask at the terminal, where nobody sits.
+            password = kafka.key_password.get_secret_value() if kafka.key_password else ""
             context.load_cert_chain(kafka.cert_file, kafka.key_file, password)
     except (OSError, ssl.SSLError) as error:
         files = ", ".join(str(f) for f in (kafka.ca_file, kafka.cert_file, kafka.key_file) if f)
@@ -123,9 +127,28 @@ async def start(client: Startable, kafka: KafkaSettings) -> None:
     """Start `client`; raises BrokerError in one sentence if Kafka does not take us."""
     try:
         await asyncio.wait_for(client.start(), START_TIMEOUT_SECONDS)
+    except OpsPilotError:
+        await stop(client)
+        raise
     except (KafkaError, OSError, TimeoutError, ValueError) as error:
         await stop(client)
-        raise BrokerError(_refusal(kafka, error)) from None
+        raise _refusal(kafka, await _cause(kafka) or error) from None
+
+
+async def _cause(kafka: KafkaSettings) -> Exception | None:
+    """Return why Kafka does not take us: the clients only log it, and say that none answered."""
+    options = client_options(kafka)
+    addresses = options.pop("bootstrap_servers")
+    cause: Exception | None = None
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        connecting = create_conn(host, int(port), **options)
+        try:
+            connection = await asyncio.wait_for(connecting, PROBE_TIMEOUT_SECONDS)
+            connection.close()
+        except (KafkaError, OSError, TimeoutError, ValueError) as error:
+            cause = error
+    return cause
 
 
 async def stop(client: Any) -> None:
@@ -138,18 +161,31 @@ async def stop(client: Any) -> None:
         return
 
 
-def _refusal(kafka: KafkaSettings, error: Exception) -> str:
+def _refusal(kafka: KafkaSettings, error: Exception) -> BrokerError:
+    """Say in one sentence why Kafka does not take us, and what to look at."""
+    if isinstance(error, TokenError):
+        return error
     where = f"Kafka at {kafka.bootstrap} ({kafka.security_protocol})"
     text = f"{type(error).__name__}: {error}".lower()
+    if isinstance(error, ssl.SSLError):
+        return BrokerError(f"TLS with {where} failed: {error.reason or error}; {_tls_hint(error)}")
     if "authentication" in text or "sasl" in text:
-        who = kafka.sasl_username or kafka.oauth_client_id or "nobody"
-        return (
-            f"{where} refused {who!r} with {kafka.sasl_mechanism}: check "
-            "OPSPILOT_KAFKA__SASL_MECHANISM, OPSPILOT_KAFKA__SASL_USERNAME and its password"
+        oauth = kafka.sasl_mechanism is SaslMechanism.OAUTHBEARER
+        who = kafka.oauth_client_id if oauth else kafka.sasl_username
+        secrets = "OAUTH_CLIENT_ID and its secret" if oauth else "SASL_USERNAME and its password"
+        return BrokerError(
+            f"{where} refused {who or 'nobody'!r} with {kafka.sasl_mechanism}: check "
+            f"OPSPILOT_KAFKA__SASL_MECHANISM, OPSPILOT_KAFKA__{secrets}"
         )
-    if "ssl" in text or "certificate" in text:
-        return f"TLS with {where} failed: {error}; check OPSPILOT_KAFKA__CA_FILE"
     hint = "is it running, and are host and port right (--kafka, OPSPILOT_KAFKA__BOOTSTRAP)?"
-    if not uses_sasl(kafka):
+    if not uses_tls(kafka) or not uses_sasl(kafka):
         hint += " If it needs a login or TLS, set OPSPILOT_KAFKA__SECURITY_PROTOCOL."
-    return f"cannot reach {where}: {hint}"
+    return BrokerError(f"cannot reach {where}: {hint}")
+
+
+def _tls_hint(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}): check {CA_VARIABLE}"
+    if "CERTIFICATE" in str(error.reason):
+        return "it wants our certificate: check OPSPILOT_KAFKA__CERT_FILE and its key"
+    return f"check OPSPILOT_KAFKA__SECURITY_PROTOCOL and {CA_VARIABLE}"

@@ -10,7 +10,7 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 3
 
 HTTP_REQUEST_DURATION = Histogram(
     "http_request_duration_seconds",
-    "Time to answer one HTTP request.",
+    "Time to answer one HTTP request to the API; without data where no API runs.",
     ["method", "route", "status"],
     buckets=_SECONDS,
 )
@@ -21,16 +21,18 @@ LLM_INFERENCE_LATENCY = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, *_SECONDS),
 )
 LLM_TOKENS_GENERATED = Counter(
-    "llm_tokens_generated", "Tokens that models generated.", ["backend", "stage"]
+    "llm_tokens_generated",
+    "Tokens that models generated; the baseline generates none.",
+    ["backend", "stage"],
 )
 CLASSIFICATION_ACCURACY = Gauge(
     "incident_classification_accuracy",
-    "Share of classifications that people confirmed, over the feedback window.",
+    "Share of classifications that people confirmed, once there is feedback.",
     ["model", "adapter"],
 )
 MODEL_DRIFT_SCORE = Gauge(
     "model_drift_score",
-    "Drift of a model from 0 to 1, over the feedback window.",
+    "Drift of a model from 0 to 1, over the feedback window; from the first feedback on.",
     ["model", "adapter"],
 )
 ACTIVE_INCIDENTS = Gauge("active_incidents_total", "Incidents that are open now.")
@@ -43,7 +45,8 @@ LINES_FLAGGED = Counter(
 )
 SHAPES_CACHED = Gauge("opspilot_shapes_cached", "Keys in the shape cache.")
 SHAPE_CACHE_HIT_RATIO = Gauge(
-    "opspilot_shape_cache_hit_ratio", "Share of lines whose shape was already known."
+    "opspilot_shape_cache_hit_ratio",
+    "Share of lines whose layout was already known, over all lines read by this process.",
 )
 DIGESTS_OUT = Counter("opspilot_digests_out", "Digests published.")
 BATCH_SECONDS = Histogram(
@@ -79,3 +82,9 @@ END_TO_END_DELAY = Histogram(
     ["stage"],
     buckets=_SECONDS,
 )
+
+
+def forget_partitions() -> None:
+    """Drop what was said per partition: after a rebalance others may own them."""
+    for gauge in (CONSUMER_LAG, WINDOWS_OPEN, WATERMARK_LAG):
+        gauge.clear()

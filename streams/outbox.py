@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from schemas.base import Record
 from schemas.envelope import cloud_event_headers
@@ -53,6 +54,16 @@ class Outbox:
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await stop(producer)
+
+    async def broker_answers(self) -> bool:
+        """Tell whether a broker answers a question now; False too before the first connection."""
+        if self._producer is None:
+            return False
+        try:
+            await self._producer.client.fetch_all_metadata()
+        except (KafkaError, OSError):
+            return False
+        return True
 
     async def publish(self, letters: Iterable[Letter]) -> None:
         """Send all, then wait until the broker has all; raises KafkaError if it refuses one."""

@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import faust
 
@@ -29,20 +30,32 @@ LEVELS = {
 
 def run_stage(stage: Stage) -> None:
     """Run a Faust stage until it is told to stop; exits the process."""
-    health = HealthServer(stage.name, stage.settings.worker, _faust_pulse(stage))
-
-    async def announce() -> None:
-        _announce(stage.name, await health.start())
-
-    stage.app.task(announce)
-    stage.settings.worker.data_folder.mkdir(parents=True, exist_ok=True)
-    worker = faust.Worker(
-        stage.app,
-        loglevel=stage.settings.worker.log_level,
-        redirect_stdouts=False,
-        quiet=False,
+    settings = stage.settings.worker
+    health = HealthServer(stage.name, settings, _faust_pulse(stage), stage.outbox.broker_answers)
+    _announce(stage.name, health.bind())
+    settings.data_folder.mkdir(parents=True, exist_ok=True)
+    worker = _Worker(
+        stage.app, health, loglevel=settings.log_level, redirect_stdouts=False, quiet=False
     )
     worker.execute_from_commandline()
+
+
+class _Worker(faust.Worker):
+    """A Faust worker whose health server speaks before the first partition is assigned."""
+
+    def __init__(self, app: faust.App, health: HealthServer, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._health = health
+
+    async def on_first_start(self) -> None:
+        """Begin to answer; Faust's own tasks would wait for the recovery of tables."""
+        await super().on_first_start()
+        await self._health.start()
+
+    async def on_shutdown(self) -> None:
+        """Stop answering, so that no connection holds up the end of the loop."""
+        await super().on_shutdown()
+        await self._health.stop()
 
 
 def run_ingest(settings: Settings) -> None:
@@ -57,8 +70,9 @@ async def _ingest(settings: Settings) -> None:
     async def pulse() -> Pulse:
         return Pulse(worker.ready, worker.lag, worker.last_done_ms)
 
-    health = HealthServer("ingest", settings.worker, pulse)
-    port = await health.start()
+    health = HealthServer("ingest", settings.worker, pulse, worker.broker_answers)
+    port = health.bind()
+    await health.start()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop_soon)

@@ -56,7 +56,7 @@ class IngestWorker:
         self._fault: KafkaError | BrokerError | None = None
         self._progress_due_ms = 0
         self.ready = False
-        self.last_done_ms = now_ms()
+        self.last_done_ms = monotonic_ms()
 
     def _make_consumer(self) -> AIOKafkaConsumer:
         return make_consumer(
@@ -73,6 +73,10 @@ class IngestWorker:
             max(0, (self._consumer.highwater(tp) or 0) - state.position)
             for tp, state in self._states.items()
         )
+
+    async def broker_answers(self) -> bool:
+        """Tell whether a broker answers a question now."""
+        return await self._outbox.broker_answers()
 
     def stop_soon(self) -> None:
         """Finish the batch in hand, then leave the group."""
@@ -135,7 +139,9 @@ class IngestWorker:
             if not await self._commit({tp: result.state for tp, result in results.items()}):
                 return
             self._states |= {tp: result.state for tp, result in results.items()}
-            self.last_done_ms = now_ms()
+            self.last_done_ms = monotonic_ms()
+            metrics.SHAPES_CACHED.set(self._reducer.cached_keys)
+            metrics.SHAPE_CACHE_HIT_RATIO.set(self._reducer.hit_ratio)
 
     def _reduce(self, tp: TopicPartition, batch: RawBatch, state: PartitionState) -> BatchResult:
         reduced = reduce_surely(self._reducer, batch)
@@ -217,6 +223,7 @@ class IngestWorker:
             self._states = {}
             self._fetcher.forget()
             metrics.REBALANCES.labels("rebalance").inc()
+            metrics.forget_partitions()
 
     async def on_assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """Go on from what the group has committed, promises included."""

@@ -49,6 +49,16 @@ class Reducer:
         self._table = ShapeTable(options.cached_keys, redactor)
         self._composer = Composer(options, redactor)
 
+    @property
+    def cached_keys(self) -> int:
+        """Return how many keys of lines are remembered."""
+        return self._table.cached_keys
+
+    @property
+    def hit_ratio(self) -> float:
+        """Return the share of lines whose layout was already known."""
+        return self._table.hit_ratio
+
     def reduce(self, batch: RawBatch) -> Reduced:
         """Return the digests of a batch, ordered by slot and service, and what was counted."""
         entries = self._reader.read(batch)

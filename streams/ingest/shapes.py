@@ -70,6 +70,7 @@ class ShapeTable:
         self._limit = cached_keys
         self._redactor = redactor
         self._shaper = Shaper(key_capacity=1024)
+        self._read = self._missed = 0
         self._empty()
 
     def _empty(self) -> None:
@@ -81,12 +82,23 @@ class ShapeTable:
         self._status_shapes: dict[tuple[int, int], int] = {}
         self._columns = {name: array("q") for name in ("shape", "kind", "level", "status", "time")}
 
+    @property
+    def cached_keys(self) -> int:
+        """Return how many keys are remembered now."""
+        return len(self._keys)
+
+    @property
+    def hit_ratio(self) -> float:
+        """Return the share of all lines read so far whose key was remembered."""
+        return 1.0 - self._missed / self._read if self._read else 0.0
+
     def read(self, joined: str) -> Lines:
         """Give each of the texts, joined by NULs, its layout."""
         if len(self._keys) >= self._limit:
             self._empty()
         buffer = joined.encode("utf-8", "replace")
         keys = buffer.translate(DIGITS_TO_ZERO).split(b"\0")
+        self._read += len(keys)
         lengths = np.fromiter(map(len, keys), np.int64, len(keys))
         starts = np.cumsum(lengths + 1) - lengths - 1
         codes = np.fromiter(map(self._keys.__getitem__, keys), np.int64, len(keys))
@@ -100,6 +112,7 @@ class ShapeTable:
 
     def code_of(self, key: bytes) -> int:
         """Shape a key; equal layouts share one code."""
+        self._missed += 1
         info = self._shaper.info(key)
         layout = (
             info.shape_id,

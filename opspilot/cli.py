@@ -128,7 +128,9 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except typer.TyperException as error:
-        sys.stderr.write(f"opspilot: {_usage(error)}\n")
+        # Typer has no public name for "a group was called without a command: here is its help".
+        is_help = type(error).__name__ == "NoArgsIsHelpError"
+        sys.stderr.write(error.format_message() if is_help else f"opspilot: {_usage(error)}\n")
         return error.exit_code
     except OpsPilotError as error:
         sys.stderr.write(f"opspilot: {error}\n")

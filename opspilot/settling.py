@@ -21,7 +21,7 @@ from streams.clock import monotonic_ms
 from streams.errors import OpsPilotError
 from streams.settings import Settings
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 DOWNSTREAM: tuple[tuple[str, Topic], ...] = (
     ("correlate", FINDINGS),
     ("classify", INCIDENTS),

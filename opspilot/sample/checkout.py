@@ -54,6 +54,13 @@ def _order(random: Random, time_ms: int) -> Iterator[Timed]:
     for delay_ms, name, text in steps:
         at_ms = time_ms + delay_ms + random.randrange(0, 30)
         yield at_ms, _line(at_ms, "INFO", thread, f"{_ORDERS}.{name}", text)
+    if random.random() < 0.02:
+        at_ms = time_ms + 200
+        # What no service should write, and some do: a card's number, a password in an address.
+        text = f"Order {order} card 4111 1111 1111 1111 accepted, gateway answered ok"
+        yield at_ms, _line(at_ms, "DEBUG", thread, f"{_ORDERS}.PaymentStep", text)
+        text = f"Order {order} stock reserved at https://stock.example.org/?password=letmein{order}"
+        yield at_ms + 9, _line(at_ms + 9, "DEBUG", thread, f"{_ORDERS}.StockStep", text)
     if random.random() < 0.04:
         at_ms = time_ms + 400
         person = f"{random.choice(('jane.doe', 'max.muster', 'li.wei'))}{order}@example.org"

@@ -28,10 +28,8 @@ def lines(random: Random, end_ms: int) -> Iterator[Timed]:
         )
         yield time_ms, _line(time_ms, "kubelet[1203]", f"I {text}")
     for time_ms in every(random, 15_000, at_minute(0), end_ms):
-        used = random.randrange(38, 61)
-        text = (
-            f'I eviction_manager.go:412] "Memory usage is below the threshold" usedPercent={used}'
-        )
+        pod = random.choice(_PODS)
+        text = f'I kubelet_getters.go:187] "Pod status updated" pod="shop/{pod}" status="Running"'
         yield time_ms, _line(time_ms, "kubelet[1203]", text)
     for time_ms in every(random, MINUTE_MS, at_minute(0.4), end_ms):
         process = random.randrange(20_000, 60_000)

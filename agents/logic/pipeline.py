@@ -28,7 +28,10 @@ INCIDENT_RULES = IncidentRules(EpisodeRules(60_000, 3_600_000), 6, 50, 1_000)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line as a shipper would send it; `append_ms` is when the broker would have got it."""
+    """One line as a shipper would send it; `append_ms` is when the broker would have got it.
+
+    Without a service, `text` is the whole record as it is.
+    """
 
     service: str
     text: str
@@ -114,13 +117,16 @@ def raw_batch(
         offsets=list(range(from_offset, from_offset + len(lines))),
         append_ms=[line.append_ms for line in lines],
         keys=[f"{line.service}/{line.instance}".encode() for line in lines],
-        values=[
-            msgspec.json.encode(
-                {"log": line.text, "service": line.service, "instance": line.instance}
-            )
-            for line in lines
-        ],
+        values=[_value(line) for line in lines],
         raw_partitions=raw_partitions,
+    )
+
+
+def _value(line: Line) -> bytes:
+    if not line.service:
+        return line.text.encode()
+    return msgspec.json.encode(
+        {"log": line.text, "service": line.service, "instance": line.instance}
     )
 
 

@@ -36,7 +36,7 @@ _DURATION_LIMIT = 8
 _CONTINUATION = re.compile(
     r" +\S"
     r"|Caused by: |Suppressed: |\.{3} <\*> (?:more|common frames)"
-    r"|at [\w$.<>/]+\("
+    r"|at [\w$.<>/*@]+\("
     r"|goroutine <\*> \[|created by [\w./]+\.|[\w./*()<>-]+\(<\*>[,)]"
     r"|During handling of the above exception|The above exception was the direct cause"
     r"|[}\])]+[,;]?\s*$|#?<\*> +(?:<\*>|\{main\}|\[internal)"

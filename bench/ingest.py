@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from aiokafka import TopicPartition
@@ -37,6 +38,7 @@ from streams.settings import KafkaSettings, Settings, TopicSettings
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_SECONDS = 600.0
+CHUNK_LINES = 50_000
 RIVALS = {"faust": "Faust agent with drain3", "quix": "Quix Streams with drain3"}
 
 
@@ -106,14 +108,17 @@ class Bench:
             }
         )
         end_ms = time.time_ns() // 1_000_000
-        for key, value in records(files, count, end_ms, self._seed + self._sent):
-            while True:
-                try:
-                    producer.produce(self.topic, value=value, key=key)
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-        producer.flush()
+        made = records(files, count, end_ms, self._seed + self._sent)
+        # Made first and sent at once: a shipper under load fills its batches too.
+        while chunk := list(islice(made, CHUNK_LINES)):
+            for key, value in chunk:
+                while True:
+                    try:
+                        producer.produce(self.topic, value=value, key=key)
+                        break
+                    except BufferError:
+                        producer.poll(0.1)
+            producer.flush()
         self._sent += count
 
     def rival(self, name: str, title: str, count: int) -> Run:

@@ -27,10 +27,14 @@ class Meter:
         self.records = 0
         self._cpu = self._wall = 0.0
 
+    def begin(self) -> None:
+        """Start to measure; else the first record does."""
+        self._cpu, self._wall = time.process_time(), time.perf_counter()
+
     def add(self, records: int = 1) -> bool:
         """Count records; return whether all have come."""
-        if self.records == 0:
-            self._cpu, self._wall = time.process_time(), time.perf_counter()
+        if not self._wall:
+            self.begin()
         self.records += records
         return self.records >= self.wanted
 
@@ -72,6 +76,7 @@ async def fetch_and_count(bootstrap: str, topic: str, count: int) -> None:
         max_partition_fetch_bytes=8 << 20,
     )
     await consumer.start()
+    meter.begin()
     try:
         while True:
             found = await consumer.getmany(timeout_ms=POLL_MS)

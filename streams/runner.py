@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import faust
@@ -68,7 +68,7 @@ async def _ingest(settings: Settings) -> None:
     worker = IngestWorker(settings)
 
     async def pulse() -> Pulse:
-        return Pulse(worker.ready, worker.lag, worker.last_done_ms)
+        return Pulse(worker.ready, _told_lag("ingest", worker.lags()), worker.last_done_ms)
 
     health = HealthServer("ingest", settings.worker, pulse, worker.broker_answers)
     port = health.bind()
@@ -90,9 +90,13 @@ def _announce(stage: str, port: int) -> None:
 
 def _faust_pulse(stage: Stage) -> Callable[[], Awaitable[Pulse]]:
     async def pulse() -> Pulse:
-        lags = stage.lags()
-        for (topic, partition), lag in lags.items():
-            metrics.CONSUMER_LAG.labels(stage.name, topic, str(partition)).set(lag)
-        return Pulse(stage.ready, sum(lags.values()), stage.last_done_ms)
+        return Pulse(stage.ready, _told_lag(stage.name, stage.lags()), stage.last_done_ms)
 
     return pulse
+
+
+def _told_lag(stage: str, lags: Mapping[tuple[str, int], int]) -> int:
+    """Set the gauge of lag, and return the sum."""
+    for (topic, partition), lag in lags.items():
+        metrics.CONSUMER_LAG.labels(stage, topic, str(partition)).set(lag)
+    return sum(lags.values())

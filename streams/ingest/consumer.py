@@ -66,13 +66,12 @@ class IngestWorker:
             rebalance_timeout_ms=max(60_000, self._kafka.session_timeout_ms),
         )
 
-    @property
-    def lag(self) -> int:
-        """Return how many records of our partitions are not yet digested."""
-        return sum(
-            max(0, (self._consumer.highwater(tp) or 0) - state.position)
+    def lags(self) -> dict[tuple[str, int], int]:
+        """Return how many records of each of our partitions are not yet digested."""
+        return {
+            (tp.topic, tp.partition): max(0, (self._consumer.highwater(tp) or 0) - state.position)
             for tp, state in self._states.items()
-        )
+        }
 
     async def broker_answers(self) -> bool:
         """Tell whether a broker answers a question now."""
@@ -259,8 +258,6 @@ class IngestWorker:
         self, tp: TopicPartition, state: PartitionState, now: int
     ) -> PartitionProgress:
         end = self._consumer.highwater(tp)
-        lag = max(0, (end or 0) - state.position)
-        metrics.CONSUMER_LAG.labels(STAGE, tp.topic, str(tp.partition)).set(lag)
         # Until the first fetch answers we do not know where the end is: that is not caught up.
         end_offset = end if end is not None else state.position + 1
         return state.progress(tp.topic, tp.partition, end_offset=end_offset, now_ms=now)

@@ -30,6 +30,7 @@ from streams.kafka import (
     uses_sasl,
     uses_tls,
 )
+from streams.ordered import Sequence, order
 from streams.outbox import Outbox
 from streams.settings import KafkaSettings, SaslMechanism, Settings
 from streams.state import Position, StateTable
@@ -70,7 +71,8 @@ class Stage:
         self._sources: set[str] = set()
         self.watch = FreezeWatch(settings.kafka.session_timeout_ms // 2)
         self.outbox = Outbox(settings, name, self.watch)
-        self.app = _make_app(name, settings)
+        self.app = order(_make_app(name, settings))
+        self._sequence = Sequence(self.app, settings.kafka)
         self.last_done_ms = monotonic_ms()
         self.done: dict[tuple[str, int], int] = {}
         """The next offset to work on, per source partition that was worked on here."""
@@ -109,6 +111,7 @@ class Stage:
     def _on_rebalance_complete(self, *_: Any, **__: Any) -> None:
         self._rebalanced = True
         self.done.clear()
+        self._sequence.forget()
         metrics.forget_partitions()
 
     def table(self, topic: Topic, position: Position) -> StateTable:
@@ -138,12 +141,21 @@ class Stage:
         async def agent(stream: AsyncIterable[Any]) -> None:
             manual = stream.noack()  # type: ignore[attr-defined]
             async for event in manual.events():
+                if not await self._is_next(event):
+                    continue  # not acknowledged: it comes again, in its place
                 await self._handle(event, reader, handler)
                 await manual.ack(event)
 
         self.app.agent(
             channel, name=f"{self.name}.{topic.short}", isolated_partitions=True, concurrency=1
         )(agent)
+
+    async def _is_next(self, event: EventT[Any]) -> bool:
+        try:
+            return await self._sequence.is_next(event)
+        except (KafkaError, BrokerError) as error:
+            log.critical("%s ends, it cannot read on: %s", self.name, error)
+            os._exit(EXIT_UNRECOVERABLE)
 
     async def _handle(self, event: EventT[Any], reader: Reader, handler: Handler) -> None:
         try:
@@ -166,6 +178,7 @@ class Stage:
             os._exit(EXIT_UNRECOVERABLE)
         self.last_done_ms = monotonic_ms()
         self.done[event.message.topic, event.message.partition] = event.message.offset + 1
+        self._sequence.done(event)
 
     def _letter(self, event: EventT[Any], reason: str, message: str) -> DeadLetter:
         source = event.message

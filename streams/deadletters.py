@@ -16,6 +16,8 @@ from streams import metrics
 SOURCE = "opspilot-source-"
 REPLAYED_HEADER = "opspilot-replayed"
 MAX_MESSAGE_CHARS = 1_000
+PARTITION = 0
+"""The only one: people read the dead letters in one order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,14 @@ class DeadLetter:
 
 async def send_dead_letter(producer: AIOKafkaProducer, topic: str, letter: DeadLetter) -> None:
     """Publish `letter` and wait until the broker has it; raises KafkaError if it does not."""
-    await producer.send_and_wait(
-        topic, key=letter.key, value=letter.value, headers=letter.to_headers()
-    )
+    headers = letter.to_headers()
+    if letter.key is None and letter.value is None:
+        # The client refuses to send nothing, but nothing is what came.
+        batch = producer.create_batch()
+        batch.append(timestamp=None, key=None, value=None, headers=headers)
+        await (await producer.send_batch(batch, topic, partition=PARTITION))
+    else:
+        await producer.send_and_wait(
+            topic, key=letter.key, value=letter.value, headers=headers, partition=PARTITION
+        )
     metrics.DEAD_LETTERS.labels(letter.stage, letter.reason).inc()

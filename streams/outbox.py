@@ -41,13 +41,16 @@ class Outbox:
         self._stage = stage
         self._watch = watch
         self._producer: AIOKafkaProducer | None = None
+        # The agents of several partitions begin at once; two producers would be one too many.
+        self._starting = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect; raises BrokerError in one sentence."""
-        if self._producer is None:
-            producer = make_producer(self._settings.kafka, linger_ms=0)
-            await start(producer, self._settings.kafka)
-            self._producer = producer
+        async with self._starting:
+            if self._producer is None:
+                producer = make_producer(self._settings.kafka, linger_ms=0)
+                await start(producer, self._settings.kafka)
+                self._producer = producer
 
     async def stop(self) -> None:
         """Flush and close."""
@@ -97,7 +100,8 @@ class Outbox:
 
     async def _ready(self) -> AIOKafkaProducer:
         self._watch.check()
-        await self.start()
+        if self._producer is None:
+            await self.start()
         assert self._producer is not None
         return self._producer
 

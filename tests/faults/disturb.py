@@ -11,14 +11,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from aiokafka.errors import KafkaError
 
-from opspilot.reading import TopicReader
+from opspilot.reading import GroupOffsets, TopicReader
 from streams.clock import FreezeWatch
 from streams.errors import OpsPilotError
 
-from .pipeline import MARKS, SESSION_TIMEOUT_MS, Pipeline
+from .pipeline import MARKS, SESSION_TIMEOUT_MS, STAGES, Pipeline
 
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 45.0
@@ -57,47 +58,63 @@ def plan(
     ]
 
 
+class Work:
+    """Tells how much each stage has done: offsets for ingest, steps written for the others."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        topics = pipeline.settings.topics
+        self._names = {stage: topics.name(topic) for stage, topic in MARKS.items()}
+        kafka = pipeline.settings.kafka
+        self._ends = TopicReader(kafka, [], ends_only=[*self._names.values()])
+        self._groups = GroupOffsets(kafka)
+        self._ingest_group = f"{topics.prefix}ingest"
+
+    async def __aenter__(self) -> Self:
+        await self._ends.__aenter__()
+        await self._groups.__aenter__()
+        return self
+
+    async def __aexit__(self, *details: object) -> None:
+        await self._groups.__aexit__(None, None, None)
+        await self._ends.__aexit__(None, None, None)
+
+    async def done(self, stage: str) -> int:
+        """Return how much `stage` has done; 0 while the broker does not answer."""
+        try:
+            if stage == "ingest":
+                return sum((await self._groups.committed(self._ingest_group)).values())
+            return sum((await self._ends.end_offsets(self._names[stage])).values())
+        except (KafkaError, OpsPilotError):
+            return 0
+
+
 async def work_done(pipeline: Pipeline) -> dict[str, int]:
-    """Return how many records stand on the topic that marks each stage's steps."""
-    names = {stage: pipeline.settings.topics.name(topic) for stage, topic in MARKS.items()}
-    async with TopicReader(pipeline.settings.kafka, [], ends_only=[*names.values()]) as reader:
-        return {
-            stage: sum((await reader.end_offsets(name)).values()) for stage, name in names.items()
-        }
+    """Return how much each stage has done."""
+    async with Work(pipeline) as work:
+        return {stage: await work.done(stage) for stage in STAGES}
 
 
 async def carry_out(
     pipeline: Pipeline, plans: Mapping[str, Sequence[Moment]], total: Mapping[str, int]
 ) -> None:
     """Hurt the stages as planned, all at once; `total` is the work that each has in a whole run."""
-    names = [pipeline.settings.topics.name(MARKS[stage]) for stage in plans]
-    async with (
-        TopicReader(pipeline.settings.kafka, [], ends_only=names) as reader,
-        asyncio.TaskGroup() as tasks,
-    ):
+    async with Work(pipeline) as work, asyncio.TaskGroup() as tasks:
         for stage, moments in plans.items():
-            tasks.create_task(_hurt_stage(pipeline, reader, stage, moments, total[stage]))
+            tasks.create_task(_hurt_stage(pipeline, work, stage, moments, total[stage]))
 
 
 async def _hurt_stage(
-    pipeline: Pipeline, reader: TopicReader, stage: str, moments: Sequence[Moment], total: int
+    pipeline: Pipeline, work: Work, stage: str, moments: Sequence[Moment], total: int
 ) -> None:
-    topic = pipeline.settings.topics.name(MARKS[stage])
     for moment in moments:
-        await _reach(reader, topic, int(moment.share * total))
+        await _reach(work, stage, int(moment.share * total))
         await hurt(pipeline, moment)
 
 
-async def _reach(reader: TopicReader, topic: str, steps: int) -> None:
-    """Wait until the topic holds `steps` records, or no more come."""
+async def _reach(work: Work, stage: str, steps: int) -> None:
+    """Wait until the stage has done `steps`, or does no more."""
     best, moved = -1, time.monotonic()
-    while True:
-        try:
-            done = sum((await reader.end_offsets(topic)).values())
-        except (KafkaError, OpsPilotError):
-            done = best
-        if done >= steps:
-            return
+    while (done := await work.done(stage)) < steps:
         if done > best:
             best, moved = done, time.monotonic()
         if time.monotonic() - moved > PATIENCE_SECONDS:

@@ -278,7 +278,11 @@ async def write_raw(settings: Settings, records: Iterable[RawRecord]) -> int:
     """Write raw records in their order within each partition; returns how many."""
     topic = settings.topics.name(LOGS_RAW)
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True
+        bootstrap_servers=settings.kafka.bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=1 << 20,
+        max_request_size=4 << 20,
     )
     batches: dict[int, list[RawRecord]] = {}
     count = 0

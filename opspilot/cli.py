@@ -106,6 +106,9 @@ def take_kafka(arguments: Sequence[str]) -> list[str]:
             continue
         if not address or address.startswith("-"):
             raise ConfigurationError("--kafka needs an address, such as --kafka localhost:9092")
+        from opspilot.local.resolve import parse_bootstrap
+
+        parse_bootstrap(address)
         os.environ[KAFKA_VARIABLE] = address
     return rest
 

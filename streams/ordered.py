@@ -100,7 +100,7 @@ class Sequence:
             self._waiting.pop(tp, None)
             return True
         now_ms = monotonic_ms()
-        since_ms, sought_ms = self._waiting.get(tp, (now_ms, 0))
+        since_ms, sought_ms = self._waiting.get(tp, (now_ms, now_ms - SEEK_AGAIN_MS - 1))
         if now_ms - since_ms > PATIENCE_MS:
             raise BrokerError(f"{tp.topic}/{tp.partition} jumps from {expected} to {offset}")
         if now_ms - sought_ms > SEEK_AGAIN_MS:

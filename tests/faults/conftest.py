@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from . import report
 from .disturb import work_done
 from .lines import raw_records
 from .outcome import Outcome, read_outcome
@@ -18,6 +19,22 @@ class Reference:
     lines: int
     outcome: Outcome
     work: dict[str, int]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-report", action="store_true", help="Write the results into docs/faults.md."
+    )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.getoption("--write-report", default=False):
+        report.ROWS.unlink(missing_ok=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--write-report", default=False):
+        report.main()
 
 
 GetReference = Callable[[int], Awaitable[Reference]]

@@ -1,7 +1,7 @@
 """Keeps what the long runs came to, and writes it into docs/faults.md.
 
 Comes in: one row per run, noted while the tests run. Goes out: the table between the marks of
-docs/faults.md, by `python -m tests.faults.report` (the last step of `make faults`).
+docs/faults.md, by `python -m tests.faults.report` or `pytest --write-report` (`make faults`).
 """
 
 import json

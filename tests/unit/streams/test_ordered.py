@@ -1,0 +1,106 @@
+"""Which events a stage may work on, and what the consumer hands on after a seek."""
+
+from types import SimpleNamespace
+
+import pytest
+from faust.transport.consumer import Consumer as FaustConsumer
+from faust.types import TP
+
+from streams import ordered
+from streams.errors import BrokerError
+from streams.ordered import OrderedConsumer, Sequence
+from streams.settings import KafkaSettings
+
+PLACE = TP("digests", 0)
+
+
+def event(offset: int) -> SimpleNamespace:
+    return SimpleNamespace(message=SimpleNamespace(tp=PLACE, offset=offset))
+
+
+class Harness(Sequence):
+    """A sequence whose broker holds every offset but those in `absent`."""
+
+    def __init__(self, committed: int, absent: frozenset[int] = frozenset()) -> None:
+        self.sought: list[int] = []
+        consumer = SimpleNamespace(_committed_offset={PLACE: committed}, seek=self._seek)
+        super().__init__(SimpleNamespace(consumer=consumer), KafkaSettings())
+        self._absent = absent
+
+    async def _seek(self, tp: TP, offset: int) -> None:
+        self.sought.append(offset)
+
+    async def _exists(self, tp: TP, expected: int, offset: int) -> bool:
+        return any(place not in self._absent for place in range(expected, offset))
+
+
+async def test_what_was_dropped_is_sought_and_nothing_behind_it_is_worked_on():
+    sequence = Harness(committed=10)
+    assert not await sequence.is_next(event(12))
+    assert not await sequence.is_next(event(13))
+    assert sequence.sought == [10]
+    assert await sequence.is_next(event(10))
+
+
+async def test_what_comes_again_is_let_through():
+    sequence = Harness(committed=10)
+    for offset in (10, 11):
+        assert await sequence.is_next(event(offset))
+        sequence.done(event(offset))
+    assert await sequence.is_next(event(10))
+    assert await sequence.is_next(event(12))
+
+
+async def test_offsets_that_compaction_removed_are_no_gap():
+    sequence = Harness(committed=10, absent=frozenset({10, 11}))
+    assert await sequence.is_next(event(12))
+    assert sequence.sought == []
+
+
+async def test_a_gap_that_stays_is_an_error(monkeypatch):
+    clock = [1_000]
+    monkeypatch.setattr(ordered, "monotonic_ms", lambda: clock[0])
+    sequence = Harness(committed=10)
+    assert not await sequence.is_next(event(12))
+    clock[0] += ordered.SEEK_AGAIN_MS + 1
+    assert not await sequence.is_next(event(13))
+    assert sequence.sought == [10, 10]
+    clock[0] += ordered.PATIENCE_MS
+    with pytest.raises(BrokerError, match="jumps from 10 to 14"):
+        await sequence.is_next(event(14))
+
+
+@pytest.fixture
+def consumer(monkeypatch):
+    """A consumer without a broker, whose superclass hands on offsets 20 to 22."""
+
+    async def getmany(self, timeout):
+        for offset in (20, 21, 22):
+            yield PLACE, offset
+
+    async def perform_seek(self):
+        self._read_offset[PLACE] = 5
+
+    monkeypatch.setattr(FaustConsumer, "getmany", getmany)
+    monkeypatch.setattr(FaustConsumer, "perform_seek", perform_seek)
+    made = OrderedConsumer.__new__(OrderedConsumer)
+    made._seeks, made._sought_at, made._sought = 0, {}, {}
+    made._read_offset, made._gap = {}, {PLACE: "absent"}
+    made.assignment = lambda: {PLACE}
+    return made
+
+
+async def test_a_seek_voids_what_was_fetched_before_it(consumer):
+    taken = []
+    async for tp, offset in consumer.getmany(1.0):
+        taken.append(offset)
+        await consumer.perform_seek()
+        # What Faust's loop does after it has handed a record on.
+        consumer._read_offset[tp] = offset
+    assert taken == [20]
+    assert consumer._read_offset[PLACE] == 5
+    assert consumer._gap == {}
+
+
+async def test_without_a_seek_everything_is_handed_on(consumer):
+    assert [offset async for _, offset in consumer.getmany(1.0)] == [20, 21, 22]

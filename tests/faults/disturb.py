@@ -24,6 +24,7 @@ from .pipeline import MARKS, SESSION_TIMEOUT_MS, STAGES, Pipeline
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 45.0
 """A stage that makes no step for so long has no more work: its moment comes now."""
+LONGEST_DELAY_SECONDS = 0.3
 BEYOND_SESSION_SECONDS = SESSION_TIMEOUT_MS / 1000 + 1.5
 
 
@@ -37,11 +38,15 @@ class Harm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One harm to one member, when its stage has done `share` of its work."""
+    """One harm to one member, `delay_seconds` after its stage has done `share` of its work.
+
+    Work shows when it is committed or written; without the delay every harm would come right then.
+    """
 
     member: str
     harm: Harm
     share: float
+    delay_seconds: float = 0.0
 
 
 def plan(
@@ -53,7 +58,9 @@ def plan(
     mixed = list(harms)
     chance.shuffle(mixed)
     return [
-        Moment(chance.choice(list(members)), harm, share)
+        Moment(
+            chance.choice(list(members)), harm, share, chance.uniform(0.0, LONGEST_DELAY_SECONDS)
+        )
         for harm, share in zip(mixed, shares, strict=True)
     ]
 
@@ -108,6 +115,7 @@ async def _hurt_stage(
 ) -> None:
     for moment in moments:
         await _reach(work, stage, int(moment.share * total))
+        await asyncio.sleep(moment.delay_seconds)
         await hurt(pipeline, moment)
 
 

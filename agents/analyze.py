@@ -118,11 +118,12 @@ class _Worker:
         for service in self._states.services(delivery.partition):
             held = self._states.borrow(service, delivery.partition)
             state = held.state
-            judged_to_ms = state.next_slot_ms
+            lines_to_ms = state.last_line_slot_ms
             findings = self._analyzer.advance(state, heard)
             if findings:
                 await self._stage.outbox.publish(_finding_letter(f, None) for f in findings)
-            if findings or state.next_slot_ms != judged_to_ms:
+            # Quiet slots that told nothing need no record: judged again, they tell nothing again.
+            if findings or state.last_line_slot_ms != lines_to_ms:
                 await self._states.write(held, delivery.partition, delivery.offset)
             else:
                 self._states.give_back(held)

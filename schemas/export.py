@@ -10,14 +10,8 @@ from collections.abc import Iterable
 import yaml
 
 from schemas.base import SCHEMA_VERSION, Record
-from schemas.topics import DAY_MS, FOR_EVER, HOUR_MS, TOPICS, Topic, Width
+from schemas.topics import DAY_MS, FOR_EVER, HOUR_MS, TOPICS, WIDTH_SETTINGS, Topic
 
-WIDTH_SETTINGS = {
-    Width.RAW: "OPSPILOT_TOPICS__RAW_PARTITIONS",
-    Width.DIGESTS: "OPSPILOT_TOPICS__DIGEST_PARTITIONS",
-    Width.INCIDENTS: "OPSPILOT_TOPICS__INCIDENT_PARTITIONS",
-    Width.ONE: "always 1",
-}
 HEADERS = {
     "ce_specversion": "Version of CloudEvents: 1.0.",
     "ce_type": "opspilot.TYPE.vMAJOR.",
@@ -125,7 +119,7 @@ def _row(topic: Topic) -> str:
         topic.key,
         records,
         topic.what,
-        f"`{WIDTH_SETTINGS[topic.width]}`" if topic.width is not Width.ONE else "1",
+        f"`{WIDTH_SETTINGS[topic.width]}`" if topic.width in WIDTH_SETTINGS else "1",
         topic.cleanup.value,
         _kept(topic.retention_ms),
     )

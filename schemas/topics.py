@@ -48,6 +48,16 @@ class Width(StrEnum):
     ONE = "one"
 
 
+WIDTH_SETTINGS: Mapping[Width, str] = MappingProxyType(
+    {
+        Width.RAW: "OPSPILOT_TOPICS__RAW_PARTITIONS",
+        Width.DIGESTS: "OPSPILOT_TOPICS__DIGEST_PARTITIONS",
+        Width.INCIDENTS: "OPSPILOT_TOPICS__INCIDENT_PARTITIONS",
+    }
+)
+"""The variable that gives each width its count; a width that is not here is always one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic as it must exist; `short` lacks the prefix."""

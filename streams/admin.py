@@ -17,7 +17,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from schemas.topics import TOPICS, Topic
+from schemas.topics import TOPICS, WIDTH_SETTINGS, Topic
 from streams.errors import BrokerError, TopicError
 from streams.kafka import make_admin, started
 from streams.settings import Settings
@@ -125,10 +125,11 @@ async def find_differences(
         present.append(name)
         wanted, has = settings.topics.partitions(topic), len(found["partitions"])
         if wanted != has:
+            variable = WIDTH_SETTINGS.get(topic.width)
+            mend = f"set {variable}={has}, or move" if variable else "move"
             problems.append(
-                f"topic {name} has {has} partitions, the settings say {wanted}: set "
-                f"OPSPILOT_TOPICS__{topic.width.value.upper()}_PARTITIONS={has}, or move the data "
-                "to a new prefix"
+                f"topic {name} has {has} partitions, the settings say {wanted}: {mend} the data to "
+                "a new prefix (OPSPILOT_TOPICS__PREFIX)"
             )
     configs = await _describe_configs(admin, present)
     for name in present:

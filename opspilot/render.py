@@ -32,7 +32,16 @@ SEVERITY_STYLES = {
 MAX_EXAMPLES = 3
 MAX_PATTERNS = 4
 EXAMPLE_CHARS = 220
+PIPE_COLUMNS = 400
 LEDGER_COLUMNS = ("received", "counted", "late", "dead letters", "control", "expired", "unread")
+
+
+def result_console() -> Console:
+    """Return the console for results: in a pipe wide, so that no name is broken over two lines."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPE_COLUMNS
+    return console
 
 
 def plain(text: str, style: str = "") -> Text:

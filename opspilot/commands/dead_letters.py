@@ -10,11 +10,10 @@ from typing import Annotated
 
 import typer
 from aiokafka.errors import KafkaError
-from rich.console import Console
 from rich.table import Table
 
 from opspilot.reading import TopicReader
-from opspilot.render import plain
+from opspilot.render import plain, result_console
 from opspilot.setaside import SetAside, choose, read_letters, shown
 from schemas.topics import DEAD_LETTERS
 from streams.errors import BrokerError, InputError
@@ -38,13 +37,13 @@ def list_letters(
     settings = load_settings()
     letters = asyncio.run(_read(settings))
     redactor = _redactor(settings)
-    console = Console(highlight=False, soft_wrap=True)
+    console = result_console()
     if not letters:
         console.print("no dead letters")
         return
     table = Table(box=None, pad_edge=False)
     for title in ("place", "stage", "reason", "time", "message"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == "place")
     for letter in letters[-limit:]:
         message = redactor.redact(letter.message)
         table.add_row(
@@ -65,7 +64,7 @@ def show(place: Annotated[str, typer.Argument(help="TOPIC/PARTITION/OFFSET")]) -
     settings = load_settings()
     letter = choose(asyncio.run(_read(settings)), [place])[0]
     redactor = _redactor(settings)
-    console = Console(highlight=False, soft_wrap=True)
+    console = result_console()
     rows = {
         "place": letter.place,
         "stage": letter.stage,

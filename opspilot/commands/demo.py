@@ -23,6 +23,7 @@ from streams.errors import OpsPilotError
 app = typer.Typer()
 
 READY_SECONDS = 120.0
+PIPE_COLUMNS = 120
 
 
 @app.command()
@@ -108,6 +109,8 @@ def _print(balance: object, results: object, as_json: bool) -> None:
             typer.echo(json.dumps(entry))
         return
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_COLUMNS
     render_incidents(console, results)
     console.print()
     render_ledger(console, balance)

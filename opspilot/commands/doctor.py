@@ -5,10 +5,10 @@ nothing; exit status 1 when anything is wrong.
 """
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from opspilot.checks import run_checks
+from opspilot.render import result_console
 from opspilot.stack import named_kafka
 from streams.errors import ConfigurationError
 from streams.settings import load_settings
@@ -22,7 +22,7 @@ def doctor() -> None:
 
     Example: opspilot doctor --kafka localhost:9092
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = result_console()
     checked = run_checks(load_settings(), named_kafka() is not None)
     for one in checked:
         mark = Text("ok   ", style="green") if one.fine else Text("WRONG", style="bold red")

@@ -9,10 +9,9 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from opspilot.accounting import Balance, LedgerReader
-from opspilot.render import ledger_records, render_ledger
+from opspilot.render import ledger_records, render_ledger, result_console
 from streams.clock import monotonic_ms
 from streams.settings import Settings, load_settings
 
@@ -43,7 +42,7 @@ def ledger(
         for record in ledger_records(found):
             typer.echo(json.dumps(record))
     else:
-        render_ledger(Console(highlight=False), found)
+        render_ledger(result_console(), found)
     found.require()
 
 

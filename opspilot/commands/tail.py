@@ -10,10 +10,9 @@ from typing import Annotated
 import typer
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
-from rich.console import Console
 
 from opspilot.reading import TopicReader
-from opspilot.render import headline, plain
+from opspilot.render import headline, plain, result_console
 from schemas.topics import INCIDENTS, TOPICS, Topic
 from streams.app import decode, make_reader
 from streams.errors import DecodeError, InputError
@@ -48,7 +47,7 @@ def tail(
 async def _follow(
     settings: Settings, topic: Topic, as_json: bool, beginning: bool, count: int | None
 ) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = result_console()
     reader = make_reader(topic.records)
     seen = 0
     async with TopicReader(settings.kafka, [settings.topics.name(topic)]) as source:

@@ -8,10 +8,10 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from opspilot.acls import acl_commands
+from opspilot.render import result_console
 from schemas.topics import TOPICS, Topic
 from streams.admin import create_topics, describe_topics, find_differences
 from streams.errors import TopicError
@@ -66,7 +66,7 @@ def list_topics() -> None:
         wrong = [p for p in problems if p.startswith(f"topic {name} ")]
         state = "missing" if any(" is missing" in p for p in wrong) else "differs"
         table.add_row(name, str(settings.topics.partitions(topic)), state if wrong else "ok")
-    Console(soft_wrap=True).print(table)
+    result_console().print(table)
     if problems:
         raise TopicError("; ".join(problems))
 
@@ -79,7 +79,7 @@ def describe() -> None:
     """
     settings = load_settings()
     described = {topic["name"]: topic for topic in asyncio.run(describe_topics(settings))}
-    console = Console(soft_wrap=True, highlight=False)
+    console = result_console()
     for topic in TOPICS.values():
         name = settings.topics.name(topic)
         found = described.get(name)

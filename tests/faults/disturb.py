@@ -15,6 +15,7 @@ from typing import Self
 
 from aiokafka.errors import KafkaError
 
+from opspilot.local.worker import WorkerState
 from opspilot.reading import GroupOffsets, TopicReader
 from streams.clock import FreezeWatch
 from streams.errors import OpsPilotError
@@ -114,12 +115,11 @@ async def _hurt_stage(
     pipeline: Pipeline, work: Work, stage: str, moments: Sequence[Moment], total: int
 ) -> None:
     for moment in moments:
-        await _reach(work, stage, int(moment.share * total))
-        await asyncio.sleep(moment.delay_seconds)
+        await reach(work, stage, int(moment.share * total))
         await hurt(pipeline, moment)
 
 
-async def _reach(work: Work, stage: str, steps: int) -> None:
+async def reach(work: Work, stage: str, steps: int) -> None:
     """Wait until the stage has done `steps`, or does no more."""
     best, moved = -1, time.monotonic()
     while (done := await work.done(stage)) < steps:
@@ -131,17 +131,16 @@ async def _reach(work: Work, stage: str, steps: int) -> None:
 
 
 async def hurt(pipeline: Pipeline, moment: Moment) -> None:
-    """Carry out one moment; a thawed process must end by itself."""
-    child = await pipeline.running(moment.member)
+    """Carry out one moment on a member that is at work; a thawed process must end by itself."""
+    member = await _at_work(pipeline, moment.member)
+    await asyncio.sleep(moment.delay_seconds)
+    child = await pipeline.running(member)
     if moment.harm is Harm.KILL:
         child.kill()
     elif moment.harm is Harm.STOP:
         child.terminate()
         await asyncio.to_thread(child.wait, 60.0)
     else:
-        # A process that has not begun to watch has no partitions to lose: it just goes on.
-        await pipeline.ready(moment.member)
-        child = await pipeline.running(moment.member)
         child.freeze()
         # The one wait that is a duration: the broker must throw the member out meanwhile.
         await asyncio.sleep(BEYOND_SESSION_SECONDS)
@@ -150,6 +149,20 @@ async def hurt(pipeline: Pipeline, moment: Moment) -> None:
         code = child.exit_code()
         if not ended or code != FreezeWatch.EXIT_STATUS:
             raise OpsPilotError(
-                f"{moment.member} stood still past its session timeout and did not end by itself "
-                f"({code}): {pipeline.logs([moment.member])}"
+                f"{member} stood still past its session timeout and did not end by itself "
+                f"({code}): {pipeline.logs([member])}"
             )
+
+
+async def _at_work(pipeline: Pipeline, member: str) -> str:
+    """Return `member`, or another of its stage that is ready while it is not: harm must hurt."""
+    names = pipeline.names[member.rpartition("-")[0]]
+    while True:
+        ready = [
+            status.name
+            for status in pipeline.supervisor.status()
+            if status.name in names and status.state is WorkerState.READY
+        ]
+        if ready:
+            return member if member in ready else ready[0]
+        await asyncio.sleep(POLL_SECONDS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Reference
-from .disturb import Harm, Moment, carry_out, plan
+from .disturb import Harm, Moment, Work, carry_out, plan, reach
 from .lines import raw_records
 from .outcome import Outcome, read_outcome
 from .pipeline import PARTITIONS, STAGES, Pipeline
@@ -97,13 +97,17 @@ async def test_the_broker_is_stopped_and_started(broker, topic_prefix, tmp_path,
     with note("broker stopped and started, then killed and started", "all", LINES, SEED) as row:
         async with Pipeline(broker.bootstrap, topic_prefix, tmp_path, PAIRED) as pipeline:
             written = await pipeline.write(raw_records(LINES, PARTITIONS))
-            await pipeline.start()
-            await asyncio.to_thread(broker.embedded.stop)
-            await asyncio.sleep(random.Random(SEED).uniform(1.0, 8.0))
-            await asyncio.to_thread(broker.embedded.start)
-            await asyncio.sleep(random.Random(SEED + 1).uniform(1.0, 8.0))
-            await asyncio.to_thread(broker.embedded.kill)
-            await asyncio.to_thread(broker.embedded.start)
+            pipeline.supervisor.start()
+            chance = random.Random(SEED)
+            async with Work(pipeline) as work:
+                await reach(work, "analyze", int(reference.work["analyze"] * 0.25))
+                await asyncio.to_thread(broker.embedded.stop)
+                await asyncio.sleep(chance.uniform(1.0, 8.0))
+                await asyncio.to_thread(broker.embedded.start)
+                await reach(work, "analyze", int(reference.work["analyze"] * 0.6))
+                await asyncio.to_thread(broker.embedded.kill)
+                await asyncio.sleep(chance.uniform(0.0, 2.0))
+                await asyncio.to_thread(broker.embedded.start)
             await pipeline.wait_until_done()
             row.outcome = await read_outcome(pipeline.settings, written)
             check(row.outcome, reference, pipeline, {})

@@ -1,22 +1,22 @@
 """The analyze stage: digests and progress in, findings out; a service's state under its own key.
 
-Comes in: LogDigest, Progress. Goes out: Finding, LedgerEntry. Promise: findings and ledger are with
-the broker, then the one state record that reflects them, then the digest is acknowledged; a digest
-that comes again changes nothing, one that breaks its chain goes to the dead letters.
+Comes in: LogDigest, Progress. Goes out: Finding, LedgerEntry. Promise: findings are with the
+broker, then the ledger and the state record that reflect them, then the digest is acknowledged; a
+digest that comes again changes nothing, one that breaks its chain goes to the dead letters.
 """
 
+import asyncio
 import logging
 from collections import defaultdict
 
 from agents.logic.analyze_state import (
     AnalyzeRules,
-    Mark,
     ServiceState,
 )
-from agents.logic.analyzer import Analyzer, Applied
+from agents.logic.analyzer import Analyzer
 from agents.logic.classifier import load_classifier
 from agents.logic.grading import Grader
-from agents.logic.progress import ENDED, HOLD, Heard
+from agents.logic.progress import ENDED, HOLD, Heard, raw_key
 from agents.logic.windows import RECREATED_AFTER_MS, Placement, place, totals, watermark
 from agents.service_states import ServiceStates
 from agents.state_codec import position_of
@@ -85,10 +85,11 @@ class _Worker:
         if held.position >= delivery.offset and digest.appended_ms <= (
             state.appended_ms + RECREATED_AFTER_MS
         ):
-            # This very message was applied before; only what was set aside is set aside again.
+            # This very message was applied before; what may not have gone out then goes out again.
             self._states.give_back(held)
             if place(state, digest) is Placement.BROKEN:
                 raise _broken(digest, state)
+            await self._stage.outbox.publish([_ledger_letter(digest, state)])
             metrics.DIGESTS_APPLIED.labels(Placement.REPEAT).inc()
             return
         applied = self._analyzer.take(state, digest)
@@ -102,10 +103,16 @@ class _Worker:
         if applied.placement is Placement.REPEAT and not findings:
             self._states.give_back(held)
             return
-        letters = [_finding_letter(finding, delivery.traceparent) for finding in findings]
-        letters.append(_ledger_letter(digest, applied))
-        await self._stage.outbox.publish(letters)
-        await self._states.write(held, delivery.partition, delivery.offset, digest.slot_ms)
+        if findings:
+            await self._stage.outbox.publish(
+                _finding_letter(finding, delivery.traceparent) for finding in findings
+            )
+        # The ledger's word follows from the state, and is said again when the digest comes again:
+        # so it need not be there before the state is, and one wait does for both.
+        await asyncio.gather(
+            self._stage.outbox.publish([_ledger_letter(digest, state)]),
+            self._states.write(held, delivery.partition, delivery.offset, digest.slot_ms),
+        )
         _measure(findings)
         if applied.placement is Placement.BROKEN:
             raise _broken(digest, state)
@@ -156,9 +163,8 @@ def _finding_letter(finding: Finding, traceparent: str | None) -> Letter:
     )  # fmt: skip
 
 
-def _ledger_letter(digest: LogDigest, applied: Applied) -> Letter:
-    mark: Mark | None = applied.mark
-    assert mark is not None
+def _ledger_letter(digest: LogDigest, state: ServiceState) -> Letter:
+    mark = state.marks[raw_key(digest.source.topic, digest.source.partition)]
     entry = LedgerEntry(
         stage="analyze",
         service=digest.service,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from agents.logic import baselines, windows
 from agents.logic.analyze_state import (
     AnalyzeRules,
-    Mark,
     ServiceState,
     ShapeState,
     Slot,
@@ -37,7 +36,6 @@ class Applied:
 
     placement: Placement
     late: bool
-    mark: Mark | None
 
 
 class Analyzer:
@@ -52,11 +50,10 @@ class Analyzer:
         placement = windows.place(state, digest)
         key = raw_key(digest.source.topic, digest.source.partition)
         if placement is Placement.REPEAT:
-            return Applied(placement, False, state.marks[key])
+            return Applied(placement, False)
         if placement is Placement.BROKEN:
-            mark = state.marks[key]
-            mark.dead_lettered += digest.records
-            return Applied(placement, False, mark)
+            state.marks[key].dead_lettered += digest.records
+            return Applied(placement, False)
         mark = windows.advance_mark(state, digest, placement)
         late = windows.is_late(state, digest)
         if late:
@@ -65,7 +62,7 @@ class Analyzer:
             mark.counted += digest.records
             mark.events += digest.events
             windows.merge(state, digest, self._keeps(digest.service))
-        return Applied(placement, late, mark)
+        return Applied(placement, late)
 
     def advance(self, state: ServiceState, heard: Heard) -> list[Finding]:
         """Judge every slot that is complete by now."""

@@ -20,7 +20,8 @@ EXAMPLES_KEPT = 3
 ROUTINE_EXAMPLES_KEPT = 2
 EXAMPLE_CHARACTERS = 800
 MAX_INSTANCES = 8
-MAX_DISORDER_MS = 60_000
+MAX_DISORDER_MS = 600_000
+"""As far as a host's clock may be ahead of the others in its raw partition, and then some."""
 FIRST_CONTACT_MS = 3_000
 """After a service's first lines, other partitions get this long to show that they carry it too."""
 _DISORDER_KEPT = 0.98

@@ -113,7 +113,8 @@ def _facts(incident: Incident, verdict: Classification | None) -> Table:
     end_ms = incident.resolved_ms or incident.updated_ms
     lasted = span(incident.opened_ms, end_ms)
     state = "resolved" if incident.status is IncidentStatus.RESOLVED else "still open"
-    again = f", reopened {incident.reopened} times" if incident.reopened else ""
+    times = "once" if incident.reopened == 1 else f"{incident.reopened} times"
+    again = f", reopened {times}" if incident.reopened else ""
     table.add_row("when", plain(f"{moment(incident.opened_ms)} UTC, {lasted}, {state}{again}"))
     table.add_row("services", plain(", ".join(map(short_name, incident.services))))
     if verdict is not None:

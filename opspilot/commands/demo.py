@@ -9,8 +9,9 @@ import asyncio
 import json
 import tempfile
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -19,6 +20,10 @@ from opspilot.commands.replay import send_files
 from opspilot.logfiles import LogFile, parse_sources
 from opspilot.progress import Narrator
 from streams.errors import OpsPilotError
+
+if TYPE_CHECKING:
+    from schemas.services import ServiceInfo
+    from streams.settings import Settings
 
 app = typer.Typer()
 
@@ -65,7 +70,7 @@ def _run(
     # Imported late: the first line is on the screen before the pipeline's modules are loaded.
     from opspilot.local.supervisor import explain_failure
     from opspilot.local.worker import WorkerState
-    from opspilot.sample.scenario import FAULTS, SERVICES, write_sample
+    from opspilot.sample.scenario import ABOUT, FAULTS, SERVICES, write_sample
     from opspilot.settling import settle
     from opspilot.stack import StackPlan, named_kafka, running_stack
 
@@ -77,6 +82,7 @@ def _run(
             samples = folder / "sample"
             samples.mkdir(exist_ok=True)
             sources = [LogFile(p, f"default/default/{s}") for s, p in write_sample(samples).items()]
+            asyncio.run(_introduce(stack.settings, ABOUT))
             narrator.say(f"a sample of {len(SERVICES)} services with {len(FAULTS)} faults in it")
         sent = send_files(stack.settings, sources)
         narrator.say(f"{sent.lines:,} lines sent to Kafka at {stack.bootstrap}")
@@ -93,6 +99,18 @@ def _run(
         narrator.say(f"done: {len(settled.results.standing)} incidents")
     _print(settled.balance, settled.results, as_json)
     settled.balance.require()
+
+
+async def _introduce(settings: "Settings", services: "Iterable[ServiceInfo]") -> None:
+    """Say on the services topic who owns the sample's services and where they run."""
+    from schemas.topics import SERVICES
+    from streams.kafka import make_producer, started
+
+    async with started(make_producer(settings.kafka), settings.kafka) as producer:
+        for info in services:
+            await producer.send_and_wait(
+                settings.topics.name(SERVICES), key=info.service.encode(), value=info.to_bytes()
+            )
 
 
 def _print(balance: object, results: object, as_json: bool) -> None:

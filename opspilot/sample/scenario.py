@@ -10,6 +10,7 @@ from random import Random
 
 from opspilot.sample import auth, checkout, database, gateway, node
 from opspilot.sample.clock import LENGTH_MINUTES, at_minute
+from schemas.services import Platform, ServiceInfo
 from schemas.vocabulary import Category
 
 DEFAULT_SEED = 7
@@ -55,6 +56,20 @@ SERVICES: Mapping[str, Write] = {
     "node-7": node.lines,
     "auth": auth.lines,
 }
+
+
+ABOUT = (
+    ServiceInfo(service="default/default/gateway", owner="edge team", platform=Platform.KUBERNETES),
+    ServiceInfo(
+        service="default/default/checkout", owner="shop team", platform=Platform.KUBERNETES
+    ),
+    ServiceInfo(service="default/default/orders-db", owner="data team", platform=Platform.SYSTEMD),
+    ServiceInfo(service="default/default/node-7", owner="platform team", platform=Platform.SYSTEMD),
+    ServiceInfo(
+        service="default/default/auth", owner="identity team", platform=Platform.KUBERNETES
+    ),
+)
+"""What people would have said of the services, so that plans name owners and fit platforms."""
 
 
 def service_lines(service: str, seed: int = DEFAULT_SEED) -> list[str]:

@@ -7,6 +7,7 @@ status 0 only when every line is accounted for.
 
 import asyncio
 import json
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterable
@@ -54,6 +55,8 @@ def demo(
 
     Example: opspilot demo --logs /var/log/nginx/error.log checkout=app.log
     """
+    # An end from outside must tidy up as Ctrl-C does: no folder, no process may stay.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Narrator() as narrator:
         narrator.say("OpsPilot demo: a Kafka and every stage of the pipeline, on this machine")
         sources = parse_sources([*(logs or ()), *(files or ())])

@@ -32,7 +32,7 @@ CLASSIFICATION_ACCURACY = Gauge(
 )
 MODEL_DRIFT_SCORE = Gauge(
     "model_drift_score",
-    "Drift of a model from 0 to 1, over the feedback window; from the first feedback on.",
+    "Drift of a model from 0 to 1, once there is feedback.",
     ["model", "adapter"],
 )
 ACTIVE_INCIDENTS = Gauge("active_incidents_total", "Incidents that are open now.")

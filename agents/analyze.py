@@ -9,15 +9,15 @@ import asyncio
 import logging
 from collections import defaultdict
 
-from agents.logic.analyze_state import (
+from agents.logic.judging.classifier import load_classifier
+from agents.logic.windows.analyzer import Analyzer
+from agents.logic.windows.grading import Grader
+from agents.logic.windows.progress import ENDED, HOLD, Heard, raw_key
+from agents.logic.windows.slots import RECREATED_AFTER_MS, Placement, place, totals, watermark
+from agents.logic.windows.state import (
     AnalyzeRules,
     ServiceState,
 )
-from agents.logic.analyzer import Analyzer
-from agents.logic.classifier import load_classifier
-from agents.logic.grading import Grader
-from agents.logic.progress import ENDED, HOLD, Heard, raw_key
-from agents.logic.windows import RECREATED_AFTER_MS, Placement, place, totals, watermark
 from agents.service_states import ServiceStates
 from agents.state_codec import position_of
 from schemas.digest import LogDigest, Progress, RawRange

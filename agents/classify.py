@@ -8,8 +8,8 @@ from time import perf_counter
 
 import msgspec
 
-from agents.logic.classifier import Classifier, load_classifier
-from agents.logic.verdict import Evidence, Verdict, judge
+from agents.logic.judging.classifier import Classifier, load_classifier
+from agents.logic.judging.verdict import Evidence, Verdict, judge
 from schemas.classification import Classification, IncidentBrief, Judge
 from schemas.envelope import cloud_event_headers
 from schemas.incident import Incident

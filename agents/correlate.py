@@ -4,8 +4,8 @@ Comes in: Finding. Goes out: Incident, in the order of the findings that changed
 incidents are with the broker, then the state that reflects them, then the finding is acknowledged.
 """
 
-from agents.logic.episodes import EpisodeRules
-from agents.logic.incidents import IncidentRules, IncidentState, apply_finding
+from agents.logic.incidents.correlation import IncidentRules, IncidentState, apply_finding
+from agents.logic.incidents.episodes import EpisodeRules
 from agents.services import ServiceDirectory
 from agents.state_codec import pack, position_of, unpack
 from schemas.envelope import iso_time
@@ -54,8 +54,10 @@ def make_stage(settings: Settings) -> Stage:
         await table.write(STATE_KEY, value, partition=delivery.partition)
         memo.clear()
         memo[value] = after
-        _measure(after, changed)
+        _measure(changed)
 
+    # Asked for at each scrape, so that it is right after a restart too, before any new finding.
+    metrics.ACTIVE_INCIDENTS.set_function(lambda: _count_open(read_state()))
     stage.consume(FINDINGS, [Finding], handle)
     return stage
 
@@ -77,9 +79,11 @@ def _letter(incident: Incident, traceparent: str | None) -> Letter:
     )
 
 
-def _measure(state: IncidentState, changed: list[Incident]) -> None:
-    still_open = [p for p in state.published.values() if p.status is IncidentStatus.OPEN]
-    metrics.ACTIVE_INCIDENTS.set(len(still_open))
+def _count_open(state: IncidentState) -> int:
+    return sum(p.status is IncidentStatus.OPEN for p in state.published.values())
+
+
+def _measure(changed: list[Incident]) -> None:
     metrics.INCIDENT_REVISIONS.inc(len(changed))
     now = now_ms()
     for incident in changed:

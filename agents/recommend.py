@@ -7,7 +7,7 @@ the stage's state; no plan holds an unblocked destructive command, and nothing i
 from time import perf_counter
 
 from agents.classify import BACKEND, revision_of
-from agents.logic.plans import build_plan
+from agents.logic.plans.planning import build_plan
 from agents.runbook_files import load_library
 from agents.services import ServiceDirectory
 from schemas.classification import Classification

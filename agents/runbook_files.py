@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from agents.logic.retrieval import RunbookLibrary
-from agents.logic.runbooks import Runbook, RunbookError, parse_runbook
+from agents.logic.plans.retrieval import RunbookLibrary
+from agents.logic.plans.runbooks import Runbook, RunbookError, parse_runbook
 
 
 def load_library(extra_folders: Sequence[Traversable] = ()) -> RunbookLibrary:

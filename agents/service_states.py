@@ -7,7 +7,7 @@ crash between the two leaves a slot that knows what is merged in it, so nothing 
 
 from dataclasses import dataclass
 
-from agents.logic.analyze_state import ServiceState, decode_state, encode_slot, encode_state
+from agents.logic.windows.state import ServiceState, decode_state, encode_slot, encode_state
 from agents.state_codec import pack, position_of, unpack
 from streams.state import StateTable
 

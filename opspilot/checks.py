@@ -106,7 +106,7 @@ def check_port() -> str:
 
 def check_judge() -> str:
     """The baseline judge's artefact loads."""
-    from agents.logic.classifier import load_classifier
+    from agents.logic.judging.classifier import load_classifier
 
     found = load_classifier().meta["events_sha256"][:12]
     return f"baseline-{found} loads"

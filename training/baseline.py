@@ -20,8 +20,8 @@ from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from agents.logic.classifier import FORMAT
-from agents.logic.features import BLOCKS, Features, features_of
+from agents.logic.judging.classifier import FORMAT
+from agents.logic.judging.features import BLOCKS, Features, features_of
 from schemas.vocabulary import Category, Severity
 from streams.shape.shaper import Shaper
 from training.augment import views_of

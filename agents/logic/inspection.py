@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.logic.classifier import Classifier
-from agents.logic.grading import ROUTINE_DOUBT, ROUTINE_LEVELS, Grade, Grader
-from agents.logic.verdict import Evidence, Verdict, judge
+from agents.logic.judging.classifier import Classifier
+from agents.logic.judging.verdict import Evidence, Verdict, judge
+from agents.logic.windows.grading import ROUTINE_DOUBT, ROUTINE_LEVELS, Grade, Grader
 from schemas.digest import ShapeCount
 from schemas.vocabulary import Level, Severity
 from streams.ingest.batch import RawBatch, ReducerOptions

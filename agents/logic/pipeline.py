@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from agents.logic.analyze_state import AnalyzeRules, ServiceState
-from agents.logic.analyzer import Analyzer
-from agents.logic.episodes import EpisodeRules
-from agents.logic.grading import Grader
-from agents.logic.incidents import IncidentRules, IncidentState, apply_finding
-from agents.logic.progress import Heard
+from agents.logic.incidents.correlation import IncidentRules, IncidentState, apply_finding
+from agents.logic.incidents.episodes import EpisodeRules
+from agents.logic.windows.analyzer import Analyzer
+from agents.logic.windows.grading import Grader
+from agents.logic.windows.progress import Heard
+from agents.logic.windows.state import AnalyzeRules, ServiceState
 from schemas.digest import LogDigest, PartitionProgress, Progress
 from schemas.finding import Finding
 from schemas.incident import Incident

@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agents.logic.classifier import load_classifier
 from agents.logic.inspection import Inspector
+from agents.logic.judging.classifier import load_classifier
 from opspilot.commands.templates import read_lines
 from schemas.vocabulary import Category, Severity
 from streams.errors import InputError

@@ -14,8 +14,8 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from agents.logic.classifier import load_classifier
 from agents.logic.inspection import Inspection, Inspector
+from agents.logic.judging.classifier import load_classifier
 from streams.errors import InputError
 
 app = typer.Typer()

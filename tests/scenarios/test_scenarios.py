@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from agents.classify import judge_incident
-from agents.logic.classifier import Classifier, load_classifier
-from agents.logic.grading import Grader
+from agents.logic.judging.classifier import Classifier, load_classifier
 from agents.logic.pipeline import Line, run_lines
+from agents.logic.windows.grading import Grader
 from schemas.incident import Incident
 from schemas.vocabulary import IncidentStatus, Severity
 

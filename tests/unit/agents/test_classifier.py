@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from agents.logic.classifier import ArtefactError, load_classifier, read_weights
-from agents.logic.features import BLOCKS, features_of
-from agents.logic.lexicon import classes_of
-from agents.logic.rows import RowFinder
-from agents.logic.words import words_of
+from agents.logic.judging.classifier import ArtefactError, load_classifier, read_weights
+from agents.logic.judging.features import BLOCKS, features_of
+from agents.logic.judging.lexicon import classes_of
+from agents.logic.judging.rows import RowFinder
+from agents.logic.judging.words import words_of
 from schemas.vocabulary import Category, Level, Severity
 
 PLAIN = [

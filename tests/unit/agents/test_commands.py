@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.logic.command_policy import MAX_NESTING, judge_command
-from agents.logic.commands import (
+from agents.logic.safety.parsing import (
     COMMAND_MAX_CHARS,
     Command,
     UnreadableCommandError,
     parse_script,
 )
+from agents.logic.safety.policy import MAX_NESTING, judge_command
 from schemas.remediation import CommandVerdict
 
 BLOCKED_CHARACTERS = [

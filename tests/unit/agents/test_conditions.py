@@ -13,10 +13,10 @@ from written_digests import (
     routine,
 )
 
-from agents.logic.analyze_state import ServiceState
-from agents.logic.grading import Grader
 from agents.logic.pipeline import Line, run_lines
-from agents.logic.progress import Heard
+from agents.logic.windows.grading import Grader
+from agents.logic.windows.progress import Heard
+from agents.logic.windows.state import ServiceState
 from schemas.finding import Finding
 from schemas.vocabulary import FindingKind, FindingPhase
 

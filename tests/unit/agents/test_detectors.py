@@ -2,9 +2,9 @@
 
 from written_digests import MEDIUM, ROUTINE, SEVERE, START_MS, Wordings, line, routine
 
-from agents.logic.grading import Grader
 from agents.logic.pipeline import Line, run_lines
-from agents.logic.ties import hosts_of, ties_of
+from agents.logic.windows.grading import Grader
+from agents.logic.windows.ties import hosts_of, ties_of
 from schemas.finding import Finding
 from schemas.vocabulary import FindingKind, FindingPhase
 

@@ -3,7 +3,7 @@
 import pytest
 from written_findings import HOUR_MS, MINUTE_MS, START_MS, cleared, finding, later
 
-from agents.logic.episodes import Condition, EpisodeRules, find_episodes, find_roots
+from agents.logic.incidents.episodes import Condition, EpisodeRules, find_episodes, find_roots
 from schemas.vocabulary import FindingKind
 
 RULES = EpisodeRules(join_window_ms=MINUTE_MS, reopen_within_ms=HOUR_MS)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.logic.facts import LINE_MAX_CHARS, accept, facts_from_lines, merge_facts
-from agents.logic.runbooks import SLOTS
+from agents.logic.plans.facts import LINE_MAX_CHARS, accept, facts_from_lines, merge_facts
+from agents.logic.plans.runbooks import SLOTS
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from written_findings import MINUTE_MS, RULES, START_MS, cleared, correlate, finding, later
 
-from agents.logic.episodes import EpisodeRules
-from agents.logic.incidents import IncidentState, apply_finding
+from agents.logic.incidents.correlation import IncidentState, apply_finding
+from agents.logic.incidents.episodes import EpisodeRules
 from schemas.vocabulary import FindingKind, FindingPhase, IncidentStatus, Level, Severity
 
 WEB, DB, API = "prod/shop/web", "prod/shop/db", "prod/shop/api"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.logic.classifier import load_classifier
 from agents.logic.inspection import Inspector
+from agents.logic.judging.classifier import load_classifier
 from opspilot.cli import run
 from schemas.vocabulary import Category
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from agents.logic.plan_steps import render_command
-from agents.logic.plans import MAX_STEPS, build_plan
-from agents.logic.retrieval import RunbookLibrary
+from agents.logic.plans.planning import MAX_STEPS, build_plan
+from agents.logic.plans.retrieval import RunbookLibrary
+from agents.logic.plans.steps import render_command
 from agents.runbook_files import load_library
 from schemas.classification import Classification, IncidentBrief, Judge
 from schemas.finding import ShapeEvidence

@@ -1,7 +1,7 @@
 import pytest
 
-from agents.logic.retrieval import Query, RunbookLibrary, tokens
-from agents.logic.runbooks import Runbook, parse_runbook
+from agents.logic.plans.retrieval import Query, RunbookLibrary, tokens
+from agents.logic.plans.runbooks import Runbook, parse_runbook
 from schemas.vocabulary import Category
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.logic.runbooks import RunbookError, parse_runbook
+from agents.logic.plans.runbooks import RunbookError, parse_runbook
 from agents.runbook_files import load_library
 from schemas.remediation import Risk
 from schemas.services import Platform

@@ -2,10 +2,10 @@ import random
 
 import pytest
 
-from agents.logic.classifier import load_classifier
-from agents.logic.severity import Graded, priority_of, severity_distribution, severity_of
-from agents.logic.summary import excerpt
-from agents.logic.verdict import Evidence, judge
+from agents.logic.judging.classifier import load_classifier
+from agents.logic.judging.severity import Graded, priority_of, severity_distribution, severity_of
+from agents.logic.judging.summary import excerpt
+from agents.logic.judging.verdict import Evidence, judge
 from schemas.vocabulary import Category, FindingKind, Level, Priority, Severity
 
 MEDIUM = {

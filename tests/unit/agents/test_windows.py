@@ -19,9 +19,9 @@ from written_digests import (
     routine,
 )
 
-from agents.logic.analyze_state import ServiceState, decode_state, encode_state
-from agents.logic.progress import ENDED, HOLD, Heard
-from agents.logic.windows import Placement, closable, place, totals, watermark
+from agents.logic.windows.progress import ENDED, HOLD, Heard
+from agents.logic.windows.slots import Placement, closable, place, totals, watermark
+from agents.logic.windows.state import ServiceState, decode_state, encode_state
 from schemas.digest import LogDigest
 from schemas.finding import Finding
 from streams.errors import DecodeError

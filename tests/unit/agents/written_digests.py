@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from agents.logic.analyze_state import AnalyzeRules
-from agents.logic.analyzer import Analyzer
-from agents.logic.classifier import TextScore
-from agents.logic.grading import Grader
+from agents.logic.judging.classifier import TextScore
 from agents.logic.pipeline import TOPIC, Line, raw_batch
+from agents.logic.windows.analyzer import Analyzer
+from agents.logic.windows.grading import Grader
+from agents.logic.windows.state import AnalyzeRules
 from schemas.digest import LogDigest, PartitionProgress, Progress
 from schemas.envelope import iso_time
 from schemas.vocabulary import Category, Level, Severity

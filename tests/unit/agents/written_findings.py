@@ -1,7 +1,7 @@
 """Findings as analyze would write them, for the tests of what correlate makes of them."""
 
-from agents.logic.episodes import EpisodeRules
-from agents.logic.incidents import IncidentRules, IncidentState, apply_finding
+from agents.logic.incidents.correlation import IncidentRules, IncidentState, apply_finding
+from agents.logic.incidents.episodes import EpisodeRules
 from schemas.finding import Finding, ShapeEvidence
 from schemas.ids import content_id
 from schemas.incident import Incident

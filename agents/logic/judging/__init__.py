@@ -1,0 +1,1 @@
+"""The baseline judge: category, severity and confidence from the wording of lines."""

@@ -1,0 +1,1 @@
+"""Plans: runbooks, found by symptoms, adapted to an incident's facts."""

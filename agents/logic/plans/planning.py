@@ -1,0 +1,228 @@
+"""The plan for one judged incident, from the runbook that fits it best.
+
+Comes in: a classification, what is known of the service, the library. Goes out: a RemediationPlan.
+Promise: pure; checks come before steps; each step says how to verify and undo it and where it
+stands; each command was judged as it is shown; only typed facts enter a command, and a slot without
+a fact stays visible.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from agents.logic.plans.facts import LINE_MAX_CHARS, facts_from_lines, merge_facts
+from agents.logic.plans.retrieval import Match, Query, RunbookLibrary
+from agents.logic.plans.runbooks import Runbook
+from agents.logic.plans.steps import (
+    Situation,
+    fill_text,
+    introduction,
+    render_section,
+    shorten,
+)
+from schemas.classification import Classification, Judge
+from schemas.remediation import Citation, CommandVerdict, RemediationPlan, RemediationStep
+from schemas.services import Platform, ServiceInfo, ServiceName
+from schemas.vocabulary import Category
+
+MAX_STEPS = 20
+"""A plan longer than this is not read by anyone at night."""
+
+_EVIDENCE_SHAPES = 8
+_EXAMPLES_PER_SHAPE = 3
+_QUIET_MINUTES = 15
+_SECOND_SHARE = 0.85
+"""A second runbook is added from this share of the first one's score on."""
+
+
+def build_plan(
+    classification: Classification, service_info: ServiceInfo | None, library: RunbookLibrary
+) -> RemediationPlan:
+    """Build the plan of one revision; raises LookupError where the library lacks the category."""
+    situation = describe_situation(classification, service_info)
+    runbooks, is_generic = choose_runbooks(classification, service_info, library)
+    main = runbooks[0]
+    steps = list(introduction(situation, main))
+    for position, runbook in enumerate(runbooks):
+        most = MAX_STEPS if position == 0 else 2
+        steps += render_section(runbook, "Checks", runbook.checks[:most], situation)
+    for position, runbook in enumerate(runbooks):
+        most = MAX_STEPS if position == 0 else 2
+        steps += render_section(runbook, "Steps", runbook.steps[:most], situation)
+    steps = steps[:MAX_STEPS]
+    return RemediationPlan(
+        incident_id=classification.incident_id,
+        revision=classification.revision,
+        service=classification.incident.service,
+        title=shorten(
+            f"{main.title} ({ServiceName.parse(classification.incident.service).service})"
+        ),
+        category=classification.category,
+        severity=classification.severity,
+        steps=tuple(steps),
+        estimated_time=sum((runbook.estimated for runbook in runbooks[1:]), timedelta()) / 2
+        + main.estimated,
+        risks=tuple(_risks(classification, runbooks, situation, steps)),
+        success_criteria=tuple(_success(runbooks, situation)),
+        rollback_plan=_rollback_plan(runbooks, steps),
+        sources=tuple(_sources(runbooks, service_info, is_generic=is_generic)),
+        owner=situation.owner,
+        judge=Judge(backend="baseline", model="runbooks", variant=classification.judge.variant),
+    )
+
+
+def evidence_lines(classification: Classification) -> list[str]:
+    """Return the example lines that speak most for the incident, worst wording first."""
+    evidence = classification.evidence or classification.incident.analysis.evidence
+    ranked = sorted(evidence, key=lambda shape: (-shape.problem, -shape.count, shape.shape_id))
+    lines = [
+        line[:LINE_MAX_CHARS]
+        for shape in ranked[:_EVIDENCE_SHAPES]
+        for line in (shape.examples[:_EXAMPLES_PER_SHAPE] or (shape.shape,))
+    ]
+    described = classification.incident.description
+    return lines + ([described[:LINE_MAX_CHARS]] if described else [])
+
+
+def describe_situation(
+    classification: Classification, service_info: ServiceInfo | None
+) -> Situation:
+    """Gather the typed facts; what people declared goes before what stands in lines."""
+    lines = evidence_lines(classification)
+    found = facts_from_lines(lines)
+    name = ServiceName.parse(classification.incident.service)
+    platform = service_info.platform if service_info else Platform.UNKNOWN
+    if platform is Platform.UNKNOWN:
+        platform = _platform_of(found)
+    declared = {"service": name.service}
+    if platform is Platform.KUBERNETES:
+        declared |= {"namespace": name.namespace, "deployment": name.service}
+    if platform is Platform.SYSTEMD:
+        declared |= {"unit": name.service}
+    ties = dict(tie.split(":", 1) for tie in reversed(classification.incident.ties) if ":" in tie)
+    tied = {"host": ties.get("peer") or ties.get("host", "")}
+    facts = (
+        merge_facts(declared, found, tied)
+        if platform is Platform.KUBERNETES
+        else merge_facts(found, declared, tied)
+    )
+    evidence = classification.evidence or classification.incident.analysis.evidence
+    ranked = sorted(evidence, key=lambda shape: (-shape.problem, -shape.count, shape.shape_id))
+    return Situation(
+        service=classification.incident.service,
+        platform=platform,
+        facts=facts,
+        shape=ranked[0].shape if ranked else classification.incident.title,
+        owner=service_info.owner if service_info else None,
+        dependencies=service_info.dependencies if service_info else (),
+    )
+
+
+def _platform_of(found: Mapping[str, str]) -> Platform:
+    if "pod" in found:
+        return Platform.KUBERNETES
+    return Platform.SYSTEMD if "unit" in found else Platform.UNKNOWN
+
+
+def choose_runbooks(
+    classification: Classification, service_info: ServiceInfo | None, library: RunbookLibrary
+) -> tuple[list[Runbook], bool]:
+    """Return the runbooks to follow, and whether they are only the generic one of the category."""
+    brief = classification.incident
+    analysis = brief.analysis
+    text = "\n".join(
+        (
+            classification.summary,
+            classification.subcategory,
+            brief.title,
+            *(pattern.template for pattern in analysis.patterns[:_EVIDENCE_SHAPES]),
+            *evidence_lines(classification),
+        )
+    )
+    query = Query(
+        text=text,
+        category=classification.category,
+        subcategory=classification.subcategory,
+        service=ServiceName.parse(brief.service).service,
+        preferred=frozenset(service_info.runbooks if service_info else ()),
+    )
+    matches = library.search(query, limit=5)
+    good = [match for match in matches if match.is_good or match.runbook.id in query.preferred]
+    good = [match for match in good if match.has_category] or good
+    if not good:
+        return [_generic(classification.category, library)], True
+    second = [match for match in good[1:2] if _is_second(good[0], match)]
+    return [good[0].runbook, *(match.runbook for match in second)], False
+
+
+def _is_second(first: Match, second: Match) -> bool:
+    shares_category = bool(set(first.runbook.categories) & set(second.runbook.categories))
+    return second.is_good and shares_category and second.score >= _SECOND_SHARE * first.score
+
+
+def _generic(category: Category, library: RunbookLibrary) -> Runbook:
+    runbook = library.generic(category)
+    if runbook is None:
+        raise LookupError(
+            f"The runbook library has no generic-{category.value.lower()}.md; add that file"
+        )
+    return runbook
+
+
+def _risks(
+    classification: Classification,
+    runbooks: Sequence[Runbook],
+    situation: Situation,
+    steps: Sequence[RemediationStep],
+) -> Iterator[str]:
+    for runbook in runbooks:
+        yield from (shorten(fill_text(risk, situation.facts)) for risk in runbook.risks)
+    if classification.abstained:
+        yield (
+            f"The category is uncertain (confidence {classification.confidence:.2f}):"
+            " confirm the cause with the checks before any step."
+        )
+    if len(classification.incident.services) > 1:
+        names = ", ".join(classification.incident.services[:8])
+        yield shorten(f"Several services are involved, so a step may hit all of them: {names}.")
+    blocked = sum(
+        1 for step in steps if step.command and step.command.verdict is CommandVerdict.BLOCKED
+    )
+    if blocked:
+        yield f"{blocked} command(s) of this plan are blocked by the policy: do not run them."
+
+
+def _success(runbooks: Sequence[Runbook], situation: Situation) -> Iterator[str]:
+    shape = situation.shape if len(situation.shape) <= 300 else f"{situation.shape[:297]}..."
+    yield shorten(
+        f"No new line of the form `{shape}` from {situation.service} for {_QUIET_MINUTES} minutes."
+    )
+    for runbook in runbooks:
+        yield from (shorten(fill_text(line, situation.facts)) for line in runbook.success)
+
+
+def _rollback_plan(runbooks: Sequence[Runbook], steps: Sequence[RemediationStep]) -> str:
+    undo = [
+        f"{number}: {step.rollback}"
+        for number, step in enumerate(steps, start=1)
+        if step.source and step.source.section.startswith("Steps")
+    ]
+    words = [runbook.rollback for runbook in runbooks]
+    if undo:
+        words.append("Undo what was done in reverse order. Step " + " Step ".join(reversed(undo)))
+    return " ".join(words)
+
+
+def _sources(
+    runbooks: Sequence[Runbook], service_info: ServiceInfo | None, *, is_generic: bool
+) -> Iterator[Citation]:
+    for runbook in runbooks:
+        title = runbook.title
+        if is_generic:
+            title = f"{title}: used since no specific runbook matches this incident well enough"
+        yield Citation(runbook=runbook.id, section="whole", title=shorten(title))
+    used = {runbook.id for runbook in runbooks}
+    for name in service_info.runbooks if service_info else ():
+        if name not in used:
+            yield Citation(
+                runbook=name, section="service record", title="Named by the owner of the service"
+            )

@@ -1,0 +1,1 @@
+"""Analysis of one service: slots that close by watermark, what is usual, what is not."""

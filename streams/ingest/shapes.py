@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from schemas.vocabulary import Level
 from streams.ingest.entries import LEVEL_CODE, NO_LEVEL, Codes, Ints
 from streams.ingest.redact import Redactor
+from streams.shape.identifiers import unify_identifiers
 from streams.shape.shaper import DIGITS_TO_ZERO, SHAPER_VERSION, ShapeInfo, Shaper
 
 SHAPER_NAME = str(SHAPER_VERSION)
@@ -57,7 +58,8 @@ class _KeyCodes(dict[bytes, int]):
         self._table = table
 
     def __missing__(self, key: bytes) -> int:
-        code = self._table.code_of(key)
+        unified = unify_identifiers(key)
+        code = self._table.code_of(key) if unified == key else self[unified]
         if len(key) <= _LONG_KEY:
             self[key] = code
         return code

@@ -9,6 +9,7 @@ import hashlib
 from typing import NamedTuple
 
 from schemas.vocabulary import Level
+from streams.shape.identifiers import unify_identifiers
 from streams.shape.levels import LEVEL_WORDS
 from streams.shape.mask import WILDCARD, Masker, join_masked
 from streams.shape.measures import (
@@ -24,7 +25,7 @@ from streams.shape.sketch import HeaderReader
 from streams.shape.stamps import StampFormat
 from streams.shape.structured import needs_reading, read_structured
 
-SHAPER_VERSION = 1
+SHAPER_VERSION = 2
 """Raised with every change that can alter a shape; part of each shape's id."""
 
 DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
@@ -101,7 +102,9 @@ class Shaper:
             return found
         found = self._older.get(key)
         if found is None:
-            found = self._make(key)
+            # Always made of the unified key, never of the first key that had it.
+            unified = unify_identifiers(key)
+            found = self._make(key) if unified == key else self.info(unified)
         if len(key) <= _CACHED_KEY_LIMIT:
             if len(self._known) >= self._capacity:
                 self._older, self._known = self._known, {}

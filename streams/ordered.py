@@ -96,7 +96,10 @@ class Sequence:
         expected = self._next.get(tp)
         if expected is None:
             expected = consumer._committed_offset.get(tp) or 0
-        if offset <= expected or not await self._exists(tp, expected, offset):
+        missing = offset > expected and (
+            tp in self._waiting or await self._exists(tp, expected, offset)
+        )
+        if not missing:
             self._waiting.pop(tp, None)
             return True
         now_ms = monotonic_ms()

@@ -22,10 +22,10 @@ from streams.errors import OpsPilotError
 
 from .pipeline import MARKS, SESSION_TIMEOUT_MS, STAGES, Pipeline
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 PATIENCE_SECONDS = 45.0
 """A stage that makes no step for so long has no more work: its moment comes now."""
-LONGEST_DELAY_SECONDS = 0.3
+LONGEST_DELAY_SECONDS = 0.06
 BEYOND_SESSION_SECONDS = SESSION_TIMEOUT_MS / 1000 + 1.5
 
 

@@ -43,7 +43,7 @@ from .lines import RawRecord
 
 SESSION_TIMEOUT_MS = 6_000
 PARTITIONS = 4
-BATCH_RECORDS = 200
+BATCH_RECORDS = 100
 POLL_SECONDS = 0.3
 RECORDS_PER_WRITE = 50
 """Small record batches: ingest takes whole ones, and its rounds are to be many."""

@@ -4,12 +4,12 @@ Comes in: JSON lines with `system`, `lines`, `is_incident`; what a judge said of
 Goes out: precision, recall, F1. Promise: None where a figure has nothing to stand on.
 """
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from streams.errors import InputError
+from training.evaluation.jsonlines import read_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +36,10 @@ class DetectionReport:
 
 def read_bags(lines: Iterable[str], name: str) -> list[Bag]:
     """Return the bags; raises InputError that names the line and the field that is wrong."""
-    bags = [_bag(line, f"{name}, line {n}") for n, line in enumerate(lines, 1) if line.strip()]
-    if not bags:
-        raise InputError(f"{name} holds no windows: give a file of JSON lines.")
-    return bags
+    return [_bag(where, fields) for where, fields in read_objects(lines, name, "windows")]
 
 
-def _bag(line: str, where: str) -> Bag:
-    try:
-        fields: Any = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}: not JSON ({error.msg}).") from None
-    if not isinstance(fields, dict):
-        raise InputError(f"{where}: must be a JSON object, not {line.strip()[:40]!r}.")
+def _bag(where: str, fields: Mapping[str, Any]) -> Bag:
     texts, is_incident = fields.get("lines"), fields.get("is_incident")
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InputError(f"{where}: `lines` must be a list of strings.")

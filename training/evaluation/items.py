@@ -4,14 +4,14 @@ Comes in: lines with `system`, `examples` (or `template`), `category`, `severity
 Goes out: items in their order. Promise: a fault names the line, the field, and what it holds.
 """
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from schemas.vocabulary import Category, Severity
 from streams.errors import InputError
 from training.evaluation.classification import Truth
+from training.evaluation.jsonlines import read_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +25,10 @@ class Item:
 
 def read_items(lines: Iterable[str], name: str) -> list[Item]:
     """Return the items; raises InputError at the first line that is not one, or for none at all."""
-    items = [
-        _item(line, f"{name}, line {number}")
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    ]
-    if not items:
-        raise InputError(f"{name} holds no items: give a file of JSON lines.")
-    return items
+    return [_item(where, fields) for where, fields in read_objects(lines, name, "items")]
 
 
-def _item(line: str, where: str) -> Item:
-    try:
-        fields: Any = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}: not JSON ({error.msg}).") from None
-    if not isinstance(fields, dict):
-        raise InputError(f"{where}: must be a JSON object, not {line.strip()[:40]!r}.")
+def _item(where: str, fields: Mapping[str, Any]) -> Item:
     texts = fields.get("examples") or [fields.get("template")]
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InputError(f"{where}: needs `examples`, a list of strings, or `template`, a string.")

@@ -79,7 +79,9 @@ async def fail(settings: Settings, service: str, stop: asyncio.Event) -> None:
     count = 0
     while not stop.is_set():
         count += 1
-        line = f"ERROR could not reach database db-7.internal:5432: connection refused ({count})"
+        # A database of its own: services that fail at the same one would be one incident.
+        database = f"db-of-{service}.internal:5432"
+        line = f"ERROR could not reach database {database}: connection refused ({count})"
         await write(settings, service, line)
         await asyncio.sleep(LINE_PAUSE_SECONDS)
 

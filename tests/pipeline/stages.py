@@ -185,7 +185,9 @@ class Follower:
         """Read on until `holds` of all values read so far; fails when the time is over."""
         deadline = time.monotonic() + WAIT_SECONDS
         while not holds(self.values):
-            assert time.monotonic() < deadline, f"no {what} in {self._name}: {self.values[-3:]}"
+            assert time.monotonic() < deadline, (
+                f"no {what} in {self._name}: {str(self.values[-1:])[:2000]}"
+            )
             for records in (await self._consumer.getmany(timeout_ms=200)).values():
                 self.values += [record.value for record in records if record.value is not None]
                 self.headers += [dict(record.headers) for record in records]

@@ -60,7 +60,7 @@ imports: .venv/tests
 	@$(BIN)/lint-imports --no-cache
 
 unit: .venv/tests
-	@$(BIN)/pytest tests/unit tests/contract tests/scenarios
+	@$(BIN)/pytest tests/unit tests/scenarios
 
 pipeline: .venv/tests ## Real processes on a real Kafka; the faults in their short form.
 	@$(BIN)/pytest tests/pipeline tests/faults -m "not long and not docker"

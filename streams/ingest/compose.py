@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from schemas.digest import SLOT_MS, LogDigest
 from streams.ingest.batch import RawBatch, ReducerOptions
-from streams.ingest.entries import LEVELS, NO_LEVEL, Entries, Ints
+from streams.ingest.entries import LEVELS, NO_LEVEL, Entries, Ints, distinct
 from streams.ingest.lines import TidyTexts
 from streams.ingest.multiline import Followers
 from streams.ingest.redact import Redactor
@@ -52,9 +52,7 @@ class Composer:
         """Return one digest per service and slot; `flags` are counted per digest by name."""
         owner = np.where(line_heads >= 0, line_heads, np.arange(len(entries)))
         slots = event_ms[owner] // SLOT_MS
-        pairs, digest = np.unique(
-            slots * len(entries.service_names) + entries.services[owner], return_inverse=True
-        )
+        pairs, digest = distinct(slots * len(entries.service_names) + entries.services[owner])
         events = np.flatnonzero(owner == np.arange(len(entries)))
         events = events[line_heads[events] >= 0]
         rows = self._group(events, digest, lines, table, levels, event_ms)
@@ -114,9 +112,7 @@ class Composer:
         status = status_digits(lines, table.column("status")[codes])
         with_status = np.flatnonzero(status)
         if len(with_status):
-            pairs, places = np.unique(
-                codes[with_status] * 10 + status[with_status], return_inverse=True
-            )
+            pairs, places = distinct(codes[with_status] * 10 + status[with_status])
             found = [table.with_status(*divmod(pair, 10)) for pair in pairs.tolist()]
             shape[with_status] = np.array(found, np.int64)[places]
         return group(
@@ -147,16 +143,14 @@ class Composer:
         sizes = np.minimum(lines.lengths[events], EXAMPLE_LIMIT)
         followers = Followers(line_heads)
         found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for place in examples(rows, kept, rank, sizes, self._options).tolist():
-            line = int(events[place])
-            found[int(rows.of_event[place])].append(
-                {
-                    "offset": int(offsets[place]),
-                    "rank": int(rank[place]),
-                    "time_ms": int(event_ms[line]),
-                    "text": self._text(line, tidied, followers),
-                }
-            )
+        chosen = examples(rows, kept, rank, sizes, self._options)
+        of_row, at = rows.of_event[chosen].tolist(), offsets[chosen].tolist()
+        shown, when = events[chosen].tolist(), event_ms[events[chosen]].tolist()
+        for row, offset, place, line, time_ms in zip(
+            of_row, at, rank[chosen].tolist(), shown, when, strict=True
+        ):
+            text = self._text(line, tidied, followers)
+            found[row].append({"offset": offset, "rank": place, "time_ms": time_ms, "text": text})
         return found
 
     def _text(self, line: int, tidied: TidyTexts, followers: Followers) -> str:
@@ -170,7 +164,7 @@ class Composer:
 
     def _instances(self, digest: Ints, entries: Entries) -> dict[int, tuple[str, ...]]:
         names = entries.instance_names
-        pairs = np.unique(digest * len(names) + entries.instances)
+        pairs, _ = distinct(digest * len(names) + entries.instances)
         found: dict[int, list[str]] = defaultdict(list)
         for pair in pairs.tolist():
             number, instance = divmod(pair, len(names))
@@ -186,18 +180,24 @@ def _latencies(
     """Return for each row with durations its lines by the power of two of their milliseconds."""
     found: dict[int, list[int]] = {}
     timed = table.column("time")[lines.codes[events]] == 1
-    for place in np.flatnonzero(timed & kept[rows.of_event]).tolist():
-        line = int(events[place])
-        span = table.infos[int(lines.codes[line])].duration_spans[0]
+    places = np.flatnonzero(timed & kept[rows.of_event])
+    chosen = events[places]
+    of_row, codes = rows.of_event[places].tolist(), lines.codes[chosen].tolist()
+    for row, code, start in zip(of_row, codes, lines.starts[chosen].tolist(), strict=True):
+        span = table.infos[code].duration_spans[0]
         try:
-            duration_ms = float(lines.slice(line, span.start, span.end)) * span.ms_factor
-        except ValueError:
+            number = lines.buffer[start + span.start : start + span.end]
+            bucket = int(float(number) * span.ms_factor).bit_length() - 1
+        except (ValueError, OverflowError):
             continue
-        bucket = min(_BUCKETS - 1, max(0, int(duration_ms).bit_length() - 1))
-        row = int(rows.of_event[place])
-        histogram = found.setdefault(row, [])
-        histogram.extend([0] * (bucket + 1 - len(histogram)))
+        bucket = 0 if bucket < 0 else bucket if bucket < _BUCKETS else _BUCKETS - 1
+        histogram = found.get(row)
+        if histogram is None:
+            histogram = found[row] = [0] * _BUCKETS
         histogram[bucket] += 1
+    for histogram in found.values():
+        while not histogram[-1]:
+            histogram.pop()
     return found
 
 

@@ -20,6 +20,8 @@ LEVELS: tuple[Level, ...] = tuple(Level)
 LEVEL_CODE: dict[Level, int] = {level: code for code, level in enumerate(LEVELS)}
 NO_LEVEL = len(LEVELS)
 UNKNOWN_MS = -1
+_CLOSE = 8
+"""Values are close together when their range is at most this many times their number."""
 
 
 class Codes(dict[Word, int], Generic[Word]):
@@ -40,6 +42,25 @@ class Codes(dict[Word, int], Generic[Word]):
     def column(self, words: list[Word]) -> Ints:
         """Return the code of each word."""
         return np.fromiter(map(self.__getitem__, words), np.int64, len(words))
+
+
+def distinct(values: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct values in order, and the place of each value among them.
+
+    As `numpy.unique` with its inverse, but without a sort where the values lie close together.
+    """
+    if not len(values):
+        return values, values
+    low = int(values.min())
+    width = int(values.max()) - low + 1
+    if width > _CLOSE * len(values):
+        found, codes = np.unique(values, return_inverse=True)
+        return found, codes
+    above = values - low
+    seen = np.zeros(width, np.bool_)
+    seen[above] = True
+    places = np.cumsum(seen) - 1
+    return np.flatnonzero(seen) + low, places[above]
 
 
 @dataclass(slots=True)

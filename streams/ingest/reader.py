@@ -19,7 +19,7 @@ from streams.ingest.batch import (
     RawBatch,
     ReducerOptions,
 )
-from streams.ingest.entries import LEVEL_CODE, NO_LEVEL, UNKNOWN_MS, Codes, Entries, Ints
+from streams.ingest.entries import LEVEL_CODE, NO_LEVEL, UNKNOWN_MS, Codes, Entries, Ints, distinct
 from streams.ingest.envelope import Entry, read_value
 from streams.ingest.eventtime import plausible, record_ms
 from streams.ingest.identity import (
@@ -75,9 +75,7 @@ class EntryReader:
         key_codes = keys.column(batch.keys)
         names: Codes[str] = Codes()
         instances: Codes[str] = Codes()
-        pairs, pair_codes = np.unique(
-            source_codes * (len(keys.words) + 1) + key_codes, return_inverse=True
-        )
+        pairs, pair_codes = distinct(source_codes * (len(keys.words) + 1) + key_codes)
         services, writers = [], []
         for pair in pairs.tolist():
             source, key = divmod(pair, len(keys.words) + 1)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from streams.shape.identifiers import unify_identifiers
+
 Replacement = str | Callable[[re.Match[str]], str]
 
 
@@ -183,49 +185,73 @@ _EXACT_HINT = _hint(_EXACT_RULES)
 _FLAT_HINT = _hint(_FLAT_RULES)
 
 
-_LONG_NUMBER_HINT = re.compile("|".join(_LONG_NUMBERS))
-_CLEAN_LIMIT = 20_000
-_CLEAN_LENGTH = 1_024
+_LONG_NUMBER_HINT = re.compile("|".join(_LONG_NUMBERS).encode())
+_REMEMBERED = 20_000
+_REMEMBERED_LENGTH = 1_024
+
+
+class Hints(NamedTuple):
+    """Which kinds of rules may find something in a text."""
+
+    exact: bool
+    named: bool
+    person: bool
+    number: bool
 
 
 class Redactor:
-    """Redacts texts by one set of options; remembers a bounded number of harmless texts."""
+    """Redacts texts by one set of options; remembers for a bounded number what may be in them."""
 
     def __init__(self, *, redact_ips: bool = False) -> None:
         self._redact_ips = redact_ips
-        self._clean: set[bytes] = set()
+        self._hints: dict[bytes, Hints] = {}
 
     def redact(self, text: str) -> str:
         """Return `text` without secrets; the same text where it holds none."""
         # No word that a rule needs has a digit, so texts that differ in digits alone are alike.
         zeros = text.encode("ascii", "replace").translate(_ZEROS)
-        if zeros not in self._clean:
-            text = self._redact(text, zeros)
+        hints = self._hints.get(zeros) or self._look(text, zeros)
+        if True in hints:
+            text = _redact(text, hints)
         if self._redact_ips:
             for pattern in _IPS:
                 text = pattern.sub("<ip>", text)
         return text
 
-    def _redact(self, text: str, zeros: bytes) -> str:
-        flat = text.lower().replace("_", "").replace("-", "")
-        hinted = (
-            _EXACT_HINT.search(text) is not None,
-            _FLAT_HINT.search(flat) is not None,
-            any(word in text for rule in _PERSON_RULES for word in rule.needs),
-            _LONG_NUMBER_HINT.search(zeros.decode("ascii")) is not None,
-        )
-        if not any(hinted) and len(zeros) <= _CLEAN_LENGTH:
-            if len(self._clean) >= _CLEAN_LIMIT:
-                self._clean.clear()
-            self._clean.add(zeros)
-        exact, named, person, number = hinted
-        if exact:
-            text = _apply(_EXACT_RULES, text, text)
-        if named:
-            text = _apply(_FLAT_RULES, text, flat)
-        if person:
-            text = _apply(_PERSON_RULES, text, text)
-        return _CARD.sub(_card, text) if number else text
+    def _look(self, text: str, zeros: bytes) -> Hints:
+        # Nor does one lie in a word of eight hexadecimal characters, or reach into it: texts that
+        # differ in such words are alike too, but for the long numbers that may stand in them.
+        number = _LONG_NUMBER_HINT.search(zeros) is not None
+        unified = unify_identifiers(zeros)
+        alike = self._hints.get(unified)
+        if alike is not None:
+            hints = alike._replace(number=number)
+        else:
+            flat = text.lower().replace("_", "").replace("-", "")
+            hints = Hints(
+                _EXACT_HINT.search(text) is not None,
+                _FLAT_HINT.search(flat) is not None,
+                any(word in text for rule in _PERSON_RULES for word in rule.needs),
+                number,
+            )
+        if len(zeros) <= _REMEMBERED_LENGTH:
+            if len(self._hints) >= _REMEMBERED:
+                self._hints.clear()
+            self._hints[zeros] = hints
+            self._hints.setdefault(
+                unified, hints._replace(number=_LONG_NUMBER_HINT.search(unified) is not None)
+            )
+        return hints
+
+
+def _redact(text: str, hints: Hints) -> str:
+    if hints.exact:
+        text = _apply(_EXACT_RULES, text, text)
+    if hints.named:
+        text = _apply(_FLAT_RULES, text, text.lower().replace("_", "").replace("-", ""))
+    if hints.person:
+        text = _apply(_PERSON_RULES, text, text)
+    return _CARD.sub(_card, text) if hints.number else text
 
 
 def _apply(rules: tuple[Rule, ...], text: str, hay: str) -> str:

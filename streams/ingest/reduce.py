@@ -15,7 +15,7 @@ from schemas.ledger import IngestTotals
 from schemas.vocabulary import Level
 from streams.ingest.batch import RawBatch, Reduced, ReducerOptions
 from streams.ingest.compose import Composer
-from streams.ingest.entries import LEVEL_CODE, NO_LEVEL, Entries, Ints
+from streams.ingest.entries import LEVEL_CODE, NO_LEVEL, Entries, Ints, distinct
 from streams.ingest.eventtime import stamp_ms
 from streams.ingest.identity import Identities
 from streams.ingest.lines import TidyTexts, tidy
@@ -99,8 +99,9 @@ class Reducer:
         unstamped = event < 0
         future = (event > append + self._options.future_tolerance_ms) & (append > 0)
         event = settle_times(event, append, unstamped | future, batch.clock_ms)
-        slots, codes, counts = np.unique(event // SLOT_MS, return_inverse=True, return_counts=True)
+        slots, codes = distinct(event // SLOT_MS)
         if len(slots) > self._options.slots_per_batch:
+            counts = np.bincount(codes)
             # The fullest slots stay, later ones first; what is over goes by its append time.
             order = np.lexsort((-slots, -counts))
             over = np.ones(len(slots), np.bool_)

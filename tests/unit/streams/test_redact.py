@@ -130,3 +130,18 @@ def test_signed_tokens_never_leave(claims: dict[str, int]) -> None:
     token = f"{part({'alg': 'x'})}.{part(claims)}.c2lnbmF0dXJl"
     assert token.startswith("eyJ")
     assert part(claims) not in REDACTOR.redact(f"auth {token} ok")
+
+
+@given(
+    st.sampled_from(SECRETS),
+    st.lists(st.text("0aBcdef", min_size=8, max_size=20), min_size=2, max_size=2),
+    st.sampled_from([" ", "-", "_", "~", "/", "="]),
+)
+def test_what_was_learnt_from_one_identifier_hides_no_secret_beside_another(secret, words, gap):
+    warm, text = Redactor(), secret[0]
+    for word in words:
+        for line in (f"{word}{gap}{text}", f"{text}{gap}{word}"):
+            warm.redact(line.replace(text, "harmless"))
+            assert warm.redact(line) == Redactor().redact(line)
+    long_number = f"{words[0]}{gap}4111111111111111"
+    assert warm.redact(long_number) == Redactor().redact(long_number)

@@ -111,6 +111,8 @@ class Sequence:
             sought_ms = now_ms
             await consumer.seek(tp, expected)
         self._waiting[tp] = since_ms, sought_ms
+        # Faust would hold up the next rebalance until this event were acknowledged.
+        consumer._unacked_messages.discard(event.message)
         return False
 
     async def _exists(self, tp: TP, expected: int, offset: int) -> bool:

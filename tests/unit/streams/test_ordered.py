@@ -1,6 +1,7 @@
 """Which events a stage may work on, and what the consumer hands on after a seek."""
 
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 from faust.transport.consumer import Consumer as FaustConsumer
@@ -14,8 +15,13 @@ from streams.settings import KafkaSettings
 PLACE = TP("digests", 0)
 
 
+class Message(NamedTuple):
+    tp: TP
+    offset: int
+
+
 def event(offset: int) -> SimpleNamespace:
-    return SimpleNamespace(message=SimpleNamespace(tp=PLACE, offset=offset))
+    return SimpleNamespace(message=Message(PLACE, offset))
 
 
 class Harness(Sequence):
@@ -23,7 +29,12 @@ class Harness(Sequence):
 
     def __init__(self, committed: int, absent: frozenset[int] = frozenset()) -> None:
         self.sought: list[int] = []
-        consumer = SimpleNamespace(_committed_offset={PLACE: committed}, seek=self._seek)
+        self.unacked = {Message(PLACE, offset) for offset in range(20)}
+        consumer = SimpleNamespace(
+            _committed_offset={PLACE: committed},
+            _unacked_messages=self.unacked,
+            seek=self._seek,
+        )
         super().__init__(SimpleNamespace(consumer=consumer), KafkaSettings())
         self._absent = absent
 
@@ -39,6 +50,8 @@ async def test_what_was_dropped_is_sought_and_nothing_behind_it_is_worked_on():
     assert not await sequence.is_next(event(12))
     assert not await sequence.is_next(event(13))
     assert sequence.sought == [10]
+    # Faust waits for what is not acknowledged before a rebalance, so it must forget these two.
+    assert {12, 13}.isdisjoint(message.offset for message in sequence.unacked)
     assert await sequence.is_next(event(10))
 
 

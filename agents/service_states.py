@@ -37,6 +37,8 @@ class ServiceStates:
     def __init__(self, table: StateTable) -> None:
         self._table = table
         self._memory: dict[bytes, Held] = {}
+        self._partitions: dict[bytes, int] = {}
+        """Where each service is told of; it never moves."""
 
     def borrow(self, service: str, partition: int) -> Held:
         """Take a service's state; a new one when none is known."""
@@ -81,15 +83,18 @@ class ServiceStates:
 
     def services(self, partition: int) -> list[str]:
         """Return the services whose digests come in one partition of the digests topic."""
-        found = []
-        for key, _value in self._table.items():
-            if SEPARATOR not in key:
-                service = key.decode()
-                held = self.borrow(service, partition)
-                self.give_back(held)
-                if held.state.partition == partition:
-                    found.append(service)
-        return found
+        return [
+            key.decode()
+            for key, value in self._table.items()
+            if SEPARATOR not in key and self._partition_of(key, value) == partition
+        ]
+
+    def _partition_of(self, key: bytes, value: bytes) -> int:
+        # Not by borrowing: another partition's handler may hold that service's state just now.
+        known = self._partitions.get(key)
+        if known is None:
+            known = self._partitions[key] = decode_state(unpack(value)[1]).partition
+        return known
 
     def _slots(self, key: bytes) -> dict[int, bytes]:
         prefix = key + SEPARATOR

@@ -212,7 +212,7 @@ class Redactor:
         zeros = text.encode("ascii", "replace").translate(_ZEROS)
         hints = self._hints.get(zeros) or self._look(text, zeros)
         if True in hints:
-            text = _redact(text, hints)
+            text = self._apply(text, zeros, hints)
         if self._redact_ips:
             for pattern in _IPS:
                 text = pattern.sub("<ip>", text)
@@ -243,15 +243,18 @@ class Redactor:
             )
         return hints
 
-
-def _redact(text: str, hints: Hints) -> str:
-    if hints.exact:
-        text = _apply(_EXACT_RULES, text, text)
-    if hints.named:
-        text = _apply(_FLAT_RULES, text, text.lower().replace("_", "").replace("-", ""))
-    if hints.person:
-        text = _apply(_PERSON_RULES, text, text)
-    return _CARD.sub(_card, text) if hints.number else text
+    def _apply(self, text: str, zeros: bytes, hints: Hints) -> str:
+        before = text
+        if hints.exact:
+            text = _apply(_EXACT_RULES, text, text)
+        if hints.named:
+            text = _apply(_FLAT_RULES, text, text.lower().replace("_", "").replace("-", ""))
+        if hints.person:
+            text = _apply(_PERSON_RULES, text, text)
+        if text is before and not hints.exact and zeros in self._hints and text.isascii():
+            # These rules name no digit, so they find nothing in texts with other digits either.
+            self._hints[zeros] = Hints(False, False, False, hints.number)
+        return _CARD.sub(_card, text) if hints.number else text
 
 
 def _apply(rules: tuple[Rule, ...], text: str, hay: str) -> str:

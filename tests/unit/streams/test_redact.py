@@ -145,3 +145,14 @@ def test_what_was_learnt_from_one_identifier_hides_no_secret_beside_another(secr
             assert warm.redact(line) == Redactor().redact(line)
     long_number = f"{words[0]}{gap}4111111111111111"
     assert warm.redact(long_number) == Redactor().redact(long_number)
+
+
+@given(st.sampled_from(SECRETS), st.randoms(use_true_random=False))
+def test_what_was_learnt_from_a_line_hides_no_secret_in_one_with_other_digits(secret, source):
+    def redrawn(text: str) -> str:
+        return re.sub(r"\d", lambda _: str(source.randrange(10)), text)
+
+    warm = Redactor()
+    warm.redact(redrawn(secret[0]))
+    for text in (secret[0], redrawn(secret[0])):
+        assert warm.redact(text) == Redactor().redact(text)

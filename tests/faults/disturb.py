@@ -114,9 +114,12 @@ async def carry_out(
 async def _hurt_stage(
     pipeline: Pipeline, work: Work, stage: str, moments: Sequence[Moment], total: int
 ) -> None:
+    floor = 0
     for moment in moments:
-        await reach(work, stage, int(moment.share * total))
+        await reach(work, stage, min(max(int(moment.share * total), floor), int(0.97 * total)))
         await hurt(pipeline, moment)
+        # Who is ready has not yet begun: the next harm waits until there is work to interrupt.
+        floor = await work.done(stage) + total // 50
 
 
 async def reach(work: Work, stage: str, steps: int) -> None:

@@ -1,56 +1,24 @@
 """The miner against drain3, drain3 with its example masks, and logfold: same lines, same run.
 
-Comes in: a folder with LogHub's `SYSTEM/SYSTEM_2k.log` files. Goes out: a table of CPU and wall
-seconds per million lines. The lines of all systems are shuffled, and digits and hexadecimal of
-every copy are drawn anew, since repeated lines flatter whoever has a cache.
-    python -m bench.miner FOLDER --lines 200000
+Comes in: how many lines, and files of lines if not our own (`bench/lines.py`). Goes out: a table
+of CPU and wall seconds, and the section `miner` of docs/benchmarks.md.
+    python -m bench.miner --lines FILE... --count 200000
 """
 
 import argparse
-import random
-import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agents.logic.templates import group
+from bench.lines import redrawn_lines
+from bench.report import write_section
 from streams.shape.shaper import DIGITS_TO_ZERO, ShapeInfo, Shaper
 from training.evaluation.grouping import drain3_miner
 
 BATCH_LINES = 5_000
-_IDENTIFIER = re.compile(rb"\b(?=[0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{6,}\b")
-_DIGITS = re.compile(rb"[0-9]+")
 Miner = Callable[[list[bytes]], int]
-
-
-def rerandomise(line: bytes, source: random.Random) -> bytes:
-    """Draw the digits of `line` anew, and the letters of its hexadecimal identifiers."""
-
-    def number(found: re.Match[bytes]) -> bytes:
-        return b"%0*d" % (len(found.group()), source.randrange(10 ** len(found.group())))
-
-    def identifier(found: re.Match[bytes]) -> bytes:
-        return (
-            source.getrandbits(4 * len(found.group()))
-            .to_bytes((len(found.group()) + 1) // 2, "big")
-            .hex()
-            .encode()[-len(found.group()) :]
-        )
-
-    return _IDENTIFIER.sub(identifier, _DIGITS.sub(number, line))
-
-
-def make_lines(folder: Path, count: int, seed: int) -> list[bytes]:
-    """Return `count` lines of all systems, shuffled, each with its values drawn anew."""
-    source = random.Random(seed)
-    paths = sorted(folder.glob("*/*_2k.log"))
-    if not paths:
-        raise SystemExit(f"No */*_2k.log below {folder}: give the folder that holds LogHub.")
-    base = [line for path in paths for line in path.read_bytes().splitlines() if line.strip()]
-    lines = [rerandomise(base[index % len(base)], source) for index in range(count)]
-    source.shuffle(lines)
-    return lines
 
 
 def mine_opspilot(lines: list[bytes]) -> int:
@@ -95,14 +63,14 @@ def measure(miner: Miner, lines: list[bytes]) -> tuple[float, float, int]:
     return time.process_time() - cpu, time.perf_counter() - wall, templates
 
 
-def run(folder: Path, count: int, seed: int) -> list[tuple[str, float, float, int]]:
+def run(files: Sequence[Path], count: int, seed: int) -> list[tuple[str, float, float, int]]:
     """Measure every miner on the same lines; return (name, CPU s, wall s, templates) rows."""
-    lines = make_lines(folder, count, seed)
+    lines = [line for _, line in redrawn_lines(files, count, seed)]
     miners: dict[str, Miner] = {
-        "opspilot": mine_opspilot,
+        "OpsPilot": mine_opspilot,
         "logfold": mine_logfold,
-        "drain3": lambda given: mine_drain3(given, masks=False),
-        "drain3 with example masks": lambda given: mine_drain3(given, masks=True),
+        "drain3, no masks (its default)": lambda given: mine_drain3(given, masks=False),
+        "drain3 with the masks of its example": lambda given: mine_drain3(given, masks=True),
     }
     return [(name, *measure(miner, lines)) for name, miner in miners.items()]
 
@@ -121,14 +89,26 @@ def table(rows: list[tuple[str, float, float, int]], count: int) -> str:
     return "\n".join(text)
 
 
+def section(files: Sequence[Path], count: int, seed: int) -> list[str]:
+    """Measure and return the section of the report."""
+    return [
+        f"{count:,} lines, made as for ingest, given to each miner in one process each after the"
+        " other; to shape and to group, without a broker. `python -m bench.miner`.",
+        "",
+        table(run(files, count, seed), count),
+    ]
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table and write it down."""
     arguments = argparse.ArgumentParser(description="The miner against drain3 and logfold.")
-    arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--lines", type=int, default=200_000)
+    arguments.add_argument("--lines", type=Path, nargs="*", default=[], help="files of log lines")
+    arguments.add_argument("--count", type=int, default=200_000)
     arguments.add_argument("--seed", type=int, default=1)
     chosen = arguments.parse_args()
-    print(table(run(chosen.folder, chosen.lines, chosen.seed), chosen.lines))
+    found = section(chosen.lines, chosen.count, chosen.seed)
+    print("\n".join(found))
+    write_section("miner", found)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,14 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 import time
 from collections import Counter
 from typing import Any
 
-import orjson
+import msgspec
+
+from training.evaluation.grouping import drain3_miner
 
 POLL_MS = 1_000
 
@@ -47,18 +50,16 @@ class Meter:
 
 
 class Drain:
-    """drain3 with its defaults, one miner for all lines, as its documentation shows it."""
+    """drain3 by its default configuration or with its example masks; one miner for all lines."""
 
-    def __init__(self) -> None:
-        from drain3 import TemplateMiner
-        from drain3.template_miner_config import TemplateMinerConfig
-
-        self._miner = TemplateMiner(config=TemplateMinerConfig())
+    def __init__(self, *, masks: bool) -> None:
+        self._miner = drain3_miner(masks=masks)
+        self._decode = msgspec.json.Decoder().decode
         self._counts: Counter[tuple[str, int]] = Counter()
 
     def take(self, value: bytes) -> None:
         """Decode one envelope and mine its line."""
-        document = orjson.loads(value)
+        document = self._decode(value)
         found: Any = self._miner.add_log_message(document["log"])
         self._counts[document["fb_source"], found["cluster_id"]] += 1
 
@@ -88,12 +89,13 @@ async def fetch_and_count(bootstrap: str, topic: str, count: int) -> None:
         await consumer.stop()
 
 
-def faust_with_drain3(bootstrap: str, topic: str, count: int) -> None:
+def faust_with_drain3(bootstrap: str, topic: str, count: int, *, masks: bool) -> None:
     """A Faust agent that mines each event."""
     import faust
 
     app = faust.App(
         f"rival-faust-{time.time_ns()}",
+        datadir=tempfile.mkdtemp(),
         broker=f"kafka://{bootstrap}",
         store="memory://",
         topic_disable_leader=True,
@@ -103,7 +105,7 @@ def faust_with_drain3(bootstrap: str, topic: str, count: int) -> None:
         key_serializer="raw",
     )
     lines = app.topic(topic, value_type=bytes, key_type=bytes, value_serializer="raw")
-    meter, drain = Meter(count), Drain()
+    meter, drain = Meter(count), Drain(masks=masks)
 
     @app.agent(lines)  # type: ignore[untyped-decorator,unused-ignore]
     async def mine(stream: Any) -> None:
@@ -118,7 +120,7 @@ def faust_with_drain3(bootstrap: str, topic: str, count: int) -> None:
     worker.execute_from_commandline()
 
 
-def quix_with_drain3(bootstrap: str, topic: str, count: int) -> None:
+def quix_with_drain3(bootstrap: str, topic: str, count: int, *, masks: bool) -> None:
     """Quix Streams with one `apply` that mines each message."""
     from quixstreams import Application
 
@@ -130,7 +132,7 @@ def quix_with_drain3(bootstrap: str, topic: str, count: int) -> None:
         use_changelog_topics=False,
         loglevel="ERROR",
     )
-    meter, drain = Meter(count), Drain()
+    meter, drain = Meter(count), Drain(masks=masks)
 
     def mine(value: bytes) -> None:
         drain.take(value)
@@ -148,12 +150,12 @@ def main() -> None:
     name, bootstrap, topic, count = sys.argv[1:5]
     if name == "aiokafka":
         asyncio.run(fetch_and_count(bootstrap, topic, int(count)))
-    elif name == "faust":
-        faust_with_drain3(bootstrap, topic, int(count))
-    elif name == "quix":
-        quix_with_drain3(bootstrap, topic, int(count))
+    elif name in ("faust", "faust-masks"):
+        faust_with_drain3(bootstrap, topic, int(count), masks=name.endswith("masks"))
+    elif name in ("quix", "quix-masks"):
+        quix_with_drain3(bootstrap, topic, int(count), masks=name.endswith("masks"))
     else:
-        raise SystemExit(f"No rival {name}: aiokafka, faust or quix.")
+        raise SystemExit(f"No rival {name}: aiokafka, faust, quix, faust-masks, quix-masks.")
 
 
 if __name__ == "__main__":

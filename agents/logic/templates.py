@@ -20,6 +20,9 @@ VALUES_OF_STATES = 8
 VALUES_ELSEWHERE = 5
 VALUES_BESIDE_ONE_WORD = 10
 """The same where only one constant word is left to hold the template together."""
+FIELDS_OF_RECORD = 3
+"""Words of the form `key=value,` from which on a line is a record: what differs are its values."""
+_ANSWERS = frozenset({"true", "false", "null", "none", "nil"})
 _ROUNDS = 4
 _TOKEN_LIMIT = 64
 
@@ -29,6 +32,7 @@ _PARTS = re.compile(
 )
 """A word's key or opening brackets, its value, its closing brackets and punctuation."""
 
+_CLOSING = ")]}\"'"
 Tokens = tuple[str, ...]
 
 
@@ -128,10 +132,13 @@ def _merge_named(patterns: set[Tokens]) -> dict[Tokens, Tokens]:
             families[tuple(_slot(w) if "=" in w else w for w in pattern)].append(pattern)
     current = {tokens: tokens for tokens in patterns}
     for skeleton, members in families.items():
+        fields = sum("=" in slot and slot.endswith(",") for slot in skeleton)
+        least = 2 if fields >= FIELDS_OF_RECORD else VALUES_ELSEWHERE
         varied = {
             position
             for position, slot in enumerate(skeleton)
-            if "=" in slot and _is_named_value({member[position] for member in members}, slot)
+            if "=" in slot
+            and _is_named_value({member[position] for member in members}, slot, least)
         }
         for member in members if varied else ():
             current[member] = tuple(
@@ -141,10 +148,10 @@ def _merge_named(patterns: set[Tokens]) -> dict[Tokens, Tokens]:
     return current
 
 
-def _is_named_value(words: set[str], slot: str) -> bool:
+def _is_named_value(words: set[str], slot: str, least: int) -> bool:
     if len(words) < 2:
         return False
-    return slot in words or len(words) >= VALUES_ELSEWHERE or all(WILDCARD in w for w in words)
+    return slot in words or len(words) >= least or all(WILDCARD in w for w in words)
 
 
 def _merge_singles(patterns: set[Tokens]) -> dict[Tokens, Tokens]:
@@ -190,7 +197,9 @@ def _slot(word: str) -> str:
     found = _PARTS.match(word)
     if found is None:
         return WILDCARD
-    return f"{found.group('head')}{WILDCARD}{found.group('end')}"
+    head, end = found.group("head", "end")
+    # What closes behind a key was opened by the value, and goes with it.
+    return f"{head}{WILDCARD}{end.lstrip(_CLOSING) if head.endswith(('=', ':')) else end}"
 
 
 def _is_value(words: list[str], slot: str, position: int, rest: Tokens) -> bool:
@@ -202,7 +211,7 @@ def _is_value(words: list[str], slot: str, position: int, rest: Tokens) -> bool:
     typed = any(word.startswith(slot) for word in words)
     if typed and (position > 0 or constants > 1):
         return True
-    if not plain:
+    if not plain or all(_bare(word).lower() in _ANSWERS for word in plain):
         return True
     if constants == 1:
         return len(words) >= VALUES_BESIDE_ONE_WORD
@@ -213,9 +222,13 @@ def _is_value(words: list[str], slot: str, position: int, rest: Tokens) -> bool:
     return len(words) >= VALUES_ELSEWHERE
 
 
+def _bare(word: str) -> str:
+    return word.rpartition("=")[2].strip("()[]{}\"',;:.")
+
+
 def _reads_as_state(word: str) -> bool:
     """Tell words that mostly name a state or an action: capitals, a capital, `-ed`, `-ing`."""
-    bare = word.strip("()[]{}\"',;:.")
+    bare = _bare(word)
     return bare.isupper() or bare.istitle() or bare.endswith(("ed", "ing"))
 
 

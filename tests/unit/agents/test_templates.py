@@ -104,3 +104,24 @@ def test_template_ids_come_from_the_text():
 def test_an_unknown_shape_is_an_error():
     with pytest.raises(KeyError):
         group([])["nothing"]
+
+
+def test_the_fields_of_a_record_are_values_from_the_second_on() -> None:
+    found = group(
+        [
+            ("a", "acquire lock=<*>, flags=<*>, name=android, ws=<*>, uid=<*>"),
+            ("b", "acquire lock=<*>, flags=<*>, name=com.example.ui, ws=Source{<*>}, uid=<*>"),
+        ]
+    )
+    assert found["a"] == found["b"]
+    assert found["a"].text == "acquire lock=<*>, flags=<*>, name=<*>, ws=<*>, uid=<*>"
+
+
+def test_a_few_named_words_in_a_sentence_keep_their_words_apart() -> None:
+    found = group([("a", "login refused for user=root"), ("b", "login refused for user=guest")])
+    assert found["a"] != found["b"]
+
+
+def test_an_answer_is_a_value() -> None:
+    found = group([("a", "cache is warm: true"), ("b", "cache is warm: false")])
+    assert found["a"] == found["b"]

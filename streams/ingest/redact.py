@@ -137,7 +137,8 @@ _FLAT_RULES = (
     Rule(
         ("pass ", "password ", "passwd ", "token ", "secret ", "apikey ", "pwd "),
         _named(
-            r"(?P<name>--?(?:password|passwd|pass|(?:\w+-)?token|(?:\w+-)?secret|api-key|pwd) )"
+            r"(?P<name>(?<![\w-])--?"
+            r"(?:password|passwd|pass|(?:\w+-)?token|(?:\w+-)?secret|api-key|pwd) )"
             r"(?P<value>[^\s<-]\S*)"
         ),
         _assigned,

@@ -156,3 +156,9 @@ def test_what_was_learnt_from_a_line_hides_no_secret_in_one_with_other_digits(se
     warm.redact(redrawn(secret[0]))
     for text in (secret[0], redrawn(secret[0])):
         assert warm.redact(text) == Redactor().redact(text)
+
+
+def test_a_reason_that_ends_in_a_word_for_secrets_hides_nothing() -> None:
+    line = "sign-in refused reason=wrong-password ip=203.0.113.9"
+    assert Redactor().redact(line) == line
+    assert "hunter2" not in Redactor().redact("mysql --password hunter2 -h db")

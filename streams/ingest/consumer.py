@@ -63,6 +63,8 @@ class IngestWorker:
             self._kafka,
             group=self._group,
             max_poll_interval_ms=86_400_000,
+            # About one batch of a partition: what is fetched ahead of that only takes memory.
+            max_partition_fetch_bytes=2 << 20,
             rebalance_timeout_ms=max(60_000, self._kafka.session_timeout_ms),
         )
 

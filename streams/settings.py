@@ -172,7 +172,8 @@ class IngestSettings(Section):
         default=None, description="A regular expression of raw topics, instead of `topics`."
     )
     batch_records: Positive = Field(
-        default=20_000, description="Most records of one partition in one batch."
+        default=20_000,
+        description="Most records taken at once: memory and cost per line depend on it.",
     )
     batch_wait_ms: Positive = Field(default=500, description="How long to wait for records.")
     progress_interval_ms: Positive = Field(

@@ -109,7 +109,7 @@ class RawFetcher:
         """Drop what was not handed out; nothing is kept between two polls."""
 
     async def poll(self, wait_ms: int, max_records: int) -> list[Fetched]:
-        """Return what has come, at most about `max_records` for each partition.
+        """Return what has come, at most about `max_records` in all.
 
         Whole record batches are returned, so a partition may give some more. Waits up to
         `wait_ms` for the first record; raises KafkaError as `getmany` does.
@@ -145,7 +145,11 @@ class RawFetcher:
     def _take(self, fetcher: Any, max_records: int) -> list[Fetched]:
         """Empty the fetcher's buffer, as its own `fetched_records` does, but by columns."""
         taken: list[Fetched] = []
+        room = max_records
         for tp in list(fetcher._records):
+            if room <= 0:
+                # The others stay in the buffer, first in line: memory is that of one batch.
+                break
             result = fetcher._records[tp]
             if not hasattr(result, "check_assignment"):
                 if taken:
@@ -156,13 +160,14 @@ class RawFetcher:
                 continue
             fetched = None
             if result.check_assignment(tp) and result.has_more():
-                fetched = _walk(tp, result._partition_records, max_records)
+                fetched = _walk(tp, result._partition_records, room)
                 result._update_position()
             if fetched is None or not result._partition_records._records.has_next():
                 del fetcher._records[tp]
                 fetcher._notify(fetcher._wait_consume_future)
             if fetched is not None and fetched.next_offset > fetched.position:
                 taken.append(fetched)
+                room -= len(fetched.values)
         return taken
 
 

@@ -10,7 +10,7 @@ import logging
 import os
 import traceback
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, NoReturn, Union
 
 import faust
 from aiokafka.errors import KafkaError
@@ -154,8 +154,11 @@ class Stage:
         try:
             return await self._sequence.is_next(event)
         except (KafkaError, BrokerError) as error:
-            log.critical("%s ends, it cannot read on: %s", self.name, error)
-            os._exit(EXIT_UNRECOVERABLE)
+            self._end(f"it cannot read on: {error}")
+
+    def _end(self, why: str) -> NoReturn:
+        log.critical("%s ends, %s", self.name, why)
+        os._exit(EXIT_UNRECOVERABLE)
 
     async def _handle(self, event: EventT[Any], reader: Reader, handler: Handler) -> None:
         try:
@@ -174,8 +177,7 @@ class Stage:
                 where = f"{last.name} line {last.lineno}: {type(error).__name__}: {error}"
                 await self.outbox.set_aside(self._letter(event, "handler-error", where))
         except (KafkaError, BrokerError) as error:
-            log.critical("%s ends, it cannot publish: %s", self.name, error)
-            os._exit(EXIT_UNRECOVERABLE)
+            self._end(f"it cannot publish: {error}")
         self.last_done_ms = monotonic_ms()
         self.done[event.message.topic, event.message.partition] = event.message.offset + 1
         self._sequence.done(event)
@@ -201,6 +203,10 @@ class Stage:
         while not self.app.should_stop:
             await asyncio.sleep(WATCH_INTERVAL_SECONDS)
             self.watch.tick()
+            try:
+                await self._sequence.tend()
+            except (KafkaError, BrokerError) as error:
+                self._end(f"it cannot read on: {error}")
 
 
 def make_reader(types: Iterable[type[Record]]) -> Reader:

@@ -8,6 +8,7 @@ a loop that was handing on a record noted its offset as read after a seek had se
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import faust
@@ -33,6 +34,7 @@ class OrderedConsumer(Consumer):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._seeks = 0
+        self._fetched_at = 0
         self._sought_at: dict[TP, int] = {}
         self._sought: dict[TP, int | None] = {}
 
@@ -57,16 +59,31 @@ class OrderedConsumer(Consumer):
             # Offsets noted as absent would be committed as if they had been worked on.
             self._gap.pop(tp, None)
 
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
+        found: tuple[Any, Any] = await super()._wait_next_records(timeout)
+        # What comes back now was fetched from the present places, however long it was waited for.
+        self._fetched_at = self._seeks
+        return found
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Hand on records, none that was fetched before the last seek of its partition."""
-        seeks = self._seeks
         async for tp, message in super().getmany(timeout):
-            if self._sought_at.get(tp, 0) > seeks:
+            if self._sought_at.get(tp, 0) > self._fetched_at:
                 continue
             yield tp, message
-            if self._sought_at.get(tp, 0) > seeks:
+            if self._sought_at.get(tp, 0) > self._fetched_at:
                 # Whoever took the record has noted it as read just now, behind the seek's back.
                 self._read_offset[tp] = self._sought[tp]
+
+
+@dataclass(slots=True)
+class _Gap:
+    """Offsets [expected, found) that the broker has and that did not come."""
+
+    expected: int
+    found: int
+    since_ms: int
+    sought_ms: int
 
 
 class Sequence:
@@ -76,8 +93,7 @@ class Sequence:
         self._app = app
         self._kafka = kafka
         self._next: dict[TP, int] = {}
-        self._waiting: dict[TP, tuple[int, int]] = {}
-        """Since when a gap is waited for, and when it was sought last, by monotonic time."""
+        self._waiting: dict[TP, _Gap] = {}
 
     def forget(self) -> None:
         """Begin anew from what is committed, after a rebalance."""
@@ -102,18 +118,29 @@ class Sequence:
         if not missing:
             self._waiting.pop(tp, None)
             return True
-        now_ms = monotonic_ms()
-        since_ms, sought_ms = self._waiting.get(tp, (now_ms, now_ms - SEEK_AGAIN_MS - 1))
-        if now_ms - since_ms > PATIENCE_MS:
-            raise BrokerError(f"{tp.topic}/{tp.partition} jumps from {expected} to {offset}")
-        if now_ms - sought_ms > SEEK_AGAIN_MS:
-            log.warning("%s jumps from %d to %d: reading it again", tp, expected, offset)
-            sought_ms = now_ms
-            await consumer.seek(tp, expected)
-        self._waiting[tp] = since_ms, sought_ms
+        if tp not in self._waiting:
+            now_ms = monotonic_ms()
+            self._waiting[tp] = _Gap(expected, offset, now_ms, now_ms - SEEK_AGAIN_MS)
         # Faust would hold up the next rebalance until this event were acknowledged.
         consumer._unacked_messages.discard(event.message)
+        await self.tend()
         return False
+
+    async def tend(self) -> None:
+        """Read gaps again now and then; raises BrokerError when one has stood for too long.
+
+        To be called often: where no more events come, nothing else would ask for what is missing.
+        """
+        consumer: Any = self._app.consumer
+        now_ms = monotonic_ms()
+        for tp, gap in list(self._waiting.items()):
+            where = f"{tp.topic}/{tp.partition} jumps from {gap.expected} to {gap.found}"
+            if now_ms - gap.since_ms > PATIENCE_MS:
+                raise BrokerError(where)
+            if now_ms - gap.sought_ms >= SEEK_AGAIN_MS:
+                log.warning("%s: reading it again", where)
+                gap.sought_ms = now_ms
+                await consumer.seek(tp, gap.expected)
 
     async def _exists(self, tp: TP, expected: int, offset: int) -> bool:
         """Tell whether the broker has a record in [expected, offset): retention leaves gaps too."""

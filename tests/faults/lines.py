@@ -95,8 +95,7 @@ SERVICES = (
 )  # fmt: skip
 
 _TRACE = (
-    "ERROR unhandled exception while charging card token {hex}",
-    "java.lang.NullPointerException: amount was null",
+    "ERROR charging failed, request {hex}: java.lang.NullPointerException: amount was null",
     "\tat shop.payments.Ledger.post(Ledger.java:88)",
     "\tat shop.payments.Charge.run(Charge.java:41)",
     "\tat java.base/java.lang.Thread.run(Thread.java:840)",

@@ -89,11 +89,12 @@ async def test_a_thousand_poison_messages(broker, topic_prefix, tmp_path, refere
         restarts = pipeline.restarts()
     assert written == SHORT_LINES + len(raw) + PARTITIONS
     assert not outcome.problems()
-    assert not outcome.differences(reference.outcome), outcome.differences(reference.outcome)
     assert {name: count for name, (count, _) in restarts.items()} == {
         f"{stage}-1": int(stage in ("classify", "recommend")) for stage in STAGES
     }
     check_dead(pipeline, messages, dead)
+    differences = outcome.differences(reference.outcome)
+    assert not differences, "\n".join(differences)
 
 
 def check_dead(pipeline: Pipeline, messages: list[Poison], dead: list[ConsumerRecord]) -> None:

@@ -29,7 +29,10 @@ from training.evaluation.grouping import (
 )
 from training.evaluation.items import Item, read_items
 
-app = typer.Typer(no_args_is_help=True, help="Measure the judge on labelled lines.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure the judge on labelled lines.\n\nExample: opspilot eval classification labelled.jsonl",
+)
 
 
 @app.command()

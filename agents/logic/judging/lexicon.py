@@ -165,8 +165,3 @@ def classes_of(word: str) -> tuple[str, ...]:
             if name not in found:
                 found.append(name)
     return tuple(found)
-
-
-def class_names() -> tuple[str, ...]:
-    """Return the names of all classes, in the order of their definition."""
-    return tuple(_CLASSES)

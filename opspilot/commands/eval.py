@@ -31,7 +31,7 @@ from training.evaluation.items import Item, read_items
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure the judge on labelled lines.\n\nExample: opspilot eval classification labelled.jsonl",
+    help="Measure the judge on labelled lines.\n\nExample: opspilot eval detection windows.jsonl",
 )
 
 

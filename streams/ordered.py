@@ -111,7 +111,7 @@ class Sequence:
         consumer: Any = self._app.consumer
         expected = self._next.get(tp)
         if expected is None:
-            expected = consumer._committed_offset.get(tp) or 0
+            expected = self._next[tp] = await self._first(tp)
         missing = offset > expected and (
             tp in self._waiting or await self._exists(tp, expected, offset)
         )
@@ -141,6 +141,19 @@ class Sequence:
                 log.warning("%s: reading it again", where)
                 gap.sought_ms = now_ms
                 await consumer.seek(tp, gap.expected)
+
+    async def _first(self, tp: TP) -> int:
+        """Return the offset to begin with: Faust hands on events before it has looked it up."""
+        consumer: Any = self._app.consumer
+        known: int | None = consumer._committed_offset.get(tp)
+        if known is not None:
+            return known
+        place = TopicPartition(tp.topic, tp.partition)
+        group = make_consumer(self._kafka, group=self._app.conf.id)
+        async with started(group, self._kafka):
+            group.assign([place])
+            committed: int | None = await group.committed(place)
+        return committed or 0
 
     async def _exists(self, tp: TP, expected: int, offset: int) -> bool:
         """Tell whether the broker has a record in [expected, offset): retention leaves gaps too."""

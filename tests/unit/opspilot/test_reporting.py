@@ -1,7 +1,7 @@
 """What a person reports becomes a finding without secrets, the same for the same words."""
 
-from agents.logic.episodes import EpisodeRules
-from agents.logic.incidents import IncidentRules, IncidentState, apply_finding
+from agents.logic.incidents.correlation import IncidentRules, IncidentState, apply_finding
+from agents.logic.incidents.episodes import EpisodeRules
 from opspilot.reporting import incident_id, make_report
 from streams.ingest.redact import Redactor
 

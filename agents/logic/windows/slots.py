@@ -175,7 +175,10 @@ def watermark(state: ServiceState, heard: Heard) -> int:
         if told.ended and (mark is None or told.offset >= mark.to_offset):
             continue
         if mark is not None:
-            lowest = min(lowest, max(mark.clock_ms, told.clock_ms) - mark.disorder_ms)
+            # A word from before the latest lines may come from an idle clock far ahead of them.
+            current = told.offset >= mark.to_offset
+            clock_ms = max(mark.clock_ms, told.clock_ms) if current else mark.clock_ms
+            lowest = min(lowest, clock_ms - mark.disorder_ms)
         elif not told.caught_up:
             lowest = min(lowest, told.clock_ms)
         elif told.sent_ms < since_ms:

@@ -113,6 +113,10 @@ class TestWatermark:
         told.take(progress((3, START_MS, False, False), of=2))
         assert told.partitions["logs.raw|0"].offset == 5
 
+    def test_an_idle_clock_from_before_the_lines_does_not_close_their_slots(self) -> None:
+        told = heard((0, START_MS + 10**10, True, False), (0, START_MS + 10**10, True, False))
+        assert watermark(self.carried(), told) <= START_MS + 30_000
+
     def test_when_all_have_ended_nothing_holds(self) -> None:
         told = heard((1, START_MS, True, True), (0, 0, True, True))
         assert watermark(self.carried(), told) == ENDED

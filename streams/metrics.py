@@ -25,6 +25,33 @@ LLM_TOKENS_GENERATED = Counter(
     "Tokens that models generated; the baseline generates none.",
     ["backend", "stage"],
 )
+LLM_PROMPT_TOKENS = Counter(
+    "llm_prompt_tokens", "Tokens that models were given to read.", ["backend", "stage"]
+)
+LLM_CALLS = Counter(
+    "opspilot_llm_calls",
+    "Calls to a model server by what came of them: answered, or the kind of failure.",
+    ["backend", "stage", "outcome"],
+)
+LLM_FALLBACKS = Counter(
+    "opspilot_llm_fallbacks",
+    "Judgements that the baseline gave because no model's answer could be had, by reason.",
+    ["stage", "reason"],
+)
+LLM_BREAKER_OPEN = Gauge(
+    "opspilot_llm_breaker_open", "1 while a model server is left alone after failures.", ["backend"]
+)
+LLM_IN_FLIGHT = Gauge("opspilot_llm_in_flight", "Calls to a model server under way.", ["backend"])
+VERDICTS_BY_VARIANT = Counter(
+    "opspilot_verdicts_by_variant",
+    "Classifications by who answered: champion or challenger, and whether it abstained.",
+    ["variant", "backend", "abstained"],
+)
+ADAPTER_ANSWERS = Gauge(
+    "opspilot_adapter_answers",
+    "1 where the probe after a rollout showed that the adapter really answers, else 0.",
+    ["role"],
+)
 CLASSIFICATION_ACCURACY = Gauge(
     "incident_classification_accuracy",
     "Share of classifications that people confirmed, once there is feedback.",

@@ -8,11 +8,8 @@ import os
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -25,15 +22,8 @@ from pydantic_settings.exceptions import SettingsError
 from schemas.topics import Topic, Width
 from streams.errors import ConfigurationError
 from streams.mistakes import explain, strangers, unreadable_lists
-
-PREFIX = "OPSPILOT_"
-Positive = Annotated[int, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """A group of settings: frozen, and strict about names so that a typing mistake is noticed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from streams.modelsettings import ModelSettings
+from streams.section import PREFIX, Positive, Section
 
 
 class SecurityProtocol(StrEnum):
@@ -314,6 +304,7 @@ class Settings(BaseSettings):
     analyze: AnalyzeSettings = AnalyzeSettings()
     correlate: CorrelateSettings = CorrelateSettings()
     judge: JudgeSettings = JudgeSettings()
+    model: ModelSettings = ModelSettings()
     worker: WorkerSettings = WorkerSettings()
 
 

@@ -1,0 +1,1 @@
+"""Servers of language models behind one small protocol."""

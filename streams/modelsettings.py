@@ -24,7 +24,7 @@ class ModelSettings(Section):
 
     backend: BackendName = Field(
         default=BackendName.BASELINE,
-        description="baseline (no server), tgi, or openai (vLLM, llama.cpp, any compatible server).",
+        description="baseline (no server), tgi, or openai (vLLM, llama.cpp, anything compatible).",
     )
     url: str | None = Field(
         default=None,

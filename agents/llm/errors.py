@@ -1,23 +1,23 @@
 """What can go wrong with a model server, as one tree: what to do next is read off the class.
 
 ModelError
-├── RetryableError            the same question may be answered a moment later
-│   ├── OverloadedError       429, 503: too much at once; may say when to come back
-│   ├── UnreachableError      refused, reset, no such host, cut off in the middle
-│   └── ServerFaultError      5xx, generation failed, incomplete generation
-├── TimedOutError             the call's time budget is used up
-├── RejectedError             this request will never be answered
-│   ├── NotAllowedError       401, 403: the key is missing, wrong or without the right
-│   └── TooLongError          the prompt does not fit the model
-├── BadAnswerError            an answer came that is not what was asked for
-└── NotAskedError             no call was made: breaker open, budget used up, nothing configured
+├── RetryableError          the same question may be answered a moment later
+│   ├── OverloadedError     429, 503: too much at once; may say when to come back
+│   ├── UnreachableError    refused, reset, no such host, cut off in the middle
+│   └── ServerFaultError    5xx, generation failed, incomplete generation
+├── TimedOutError           the call's time budget is used up
+├── RejectedError           this request will never be answered
+│   ├── NotAllowedError     401, 403: the key is missing, wrong or without the right
+│   └── TooLongError        the prompt does not fit the model
+├── BadAnswerError          an answer came that is not what was asked for
+└── NotAskedError           no call was made: breaker open, budget used up, nothing configured
 """
 
 from streams.errors import OpsPilotError
 
 
 class ModelError(OpsPilotError):
-    """A model gave no usable answer; `reason` is one word of a closed set, for records and metrics."""
+    """A model gave no usable answer; `reason` is one of a closed set, for records and metrics."""
 
     reason = "model-error"
 

@@ -20,10 +20,18 @@ WITHOUT_DATA_YET = {
     "LLM_TOKENS_GENERATED",
     "CLASSIFICATION_ACCURACY",
     "MODEL_DRIFT_SCORE",
+    "LLM_PROMPT_TOKENS",
+    "LLM_CALLS",
+    "LLM_FALLBACKS",
+    "LLM_BREAKER_OPEN",
+    "LLM_IN_FLIGHT",
+    "VERDICTS_BY_VARIANT",
+    "ADAPTER_ANSWERS",
 }
 CLOSED = {
-    "adapter", "backend", "category", "flag", "kind", "method", "model", "outcome", "partition",
-    "phase", "reason", "route", "severity", "stage", "status", "topic", "verdict",
+    "abstained", "adapter", "backend", "category", "flag", "kind", "method", "model", "outcome", "partition",
+    "phase", "reason", "role", "route", "severity", "stage", "status", "topic", "variant",
+    "verdict",
 }  # fmt: skip
 
 

@@ -39,10 +39,20 @@ class OrderedConsumer(Consumer):
         self._sought: dict[TP, int | None] = {}
 
     async def perform_seek(self) -> None:
-        """Go to the committed offsets of all partitions."""
+        """Go to the committed offsets of all partitions, or to the beginning where none is."""
         partitions = set(self.assignment())
         self._void(partitions)
         await super().perform_seek()
+        # Faust leaves a partition without a commit where it stands, behind what it has dropped.
+        acks_enabled_for = self.app.topics.acks_enabled_for
+        begun = [
+            tp
+            for tp in self.assignment()
+            if acks_enabled_for(tp.topic) and not self._committed_offset.get(tp)
+        ]
+        if begun:
+            for tp, offset in (await self.earliest_offsets(*begun)).items():
+                await super().seek(tp, offset)
         self._void(partitions | set(self.assignment()))
 
     async def seek(self, partition: TP, offset: int) -> None:

@@ -147,7 +147,7 @@ class Analyzer:
         if known is not None:
             return known
         level = Level(wording.level) if wording.level else None
-        text = slot.examples[0].text if slot.examples else wording.text
+        text = slots.fullest_first(slot.examples)[0].text if slot.examples else wording.text
         grade = self._grader(text, level, wording.status_class, state.service)
         kept = Wording(
             wording.shape_id, wording.text[:TEXT_REMEMBERED], wording.level, wording.status_class

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from agents.logic.windows.detectors import Seen, Signal
-from agents.logic.windows.slots import EXAMPLES_KEPT, least
+from agents.logic.windows.slots import EXAMPLES_KEPT, fullest_first, least
 from agents.logic.windows.state import (
     AnalyzeRules,
     ConditionShape,
@@ -225,7 +225,7 @@ def _evidence(shape: ConditionShape) -> ShapeEvidence:
         status_class=wording.status_class,
         count=shape.count,
         problem=round(min(1.0, max(0.0, shape.problem)), 4),
-        examples=tuple(example.text for example in shape.examples),
+        examples=tuple(example.text for example in fullest_first(shape.examples)),
     )
 
 

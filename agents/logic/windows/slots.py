@@ -151,6 +151,14 @@ def least(one: list[Example], other: list[Example], bound: int) -> list[Example]
     return sorted({*one, *other})[:bound]
 
 
+def fullest_first(examples: list[Example]) -> list[Example]:
+    """Order examples by their lines, then rank: one that a batch's end cut says less than a whole.
+
+    So it decides as little as possible where batches ended.
+    """
+    return sorted(examples, key=lambda example: (-example.text.count("\n"), example.rank))
+
+
 def add_histograms(one: list[int], other: "list[int] | tuple[int, ...]") -> list[int]:
     """Add bucket by bucket."""
     width = max(len(one), len(other))

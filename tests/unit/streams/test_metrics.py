@@ -29,9 +29,10 @@ WITHOUT_DATA_YET = {
     "ADAPTER_ANSWERS",
 }
 CLOSED = {
-    "abstained", "adapter", "backend", "category", "flag", "kind", "method", "model", "outcome", "partition",
-    "phase", "reason", "role", "route", "severity", "stage", "status", "topic", "variant",
-    "verdict",
+    "abstained", "adapter", "backend", "category", "flag", "kind", "method", "model", "outcome",
+    "partition",
+    "phase", "reason", "role", "route", "severity", "stage", "status", "topic",
+    "variant", "verdict",
 }  # fmt: skip
 
 

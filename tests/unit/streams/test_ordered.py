@@ -109,6 +109,8 @@ def consumer(monkeypatch):
     made.seeks_while_waiting = 0
     made._read_offset, made._gap = {}, {PLACE: "absent"}
     made.assignment = lambda: {PLACE}
+    made._committed_offset = {PLACE: 5}
+    made.app = SimpleNamespace(topics=SimpleNamespace(acks_enabled_for=lambda topic: True))
     return made
 
 
@@ -131,3 +133,22 @@ async def test_without_a_seek_everything_is_handed_on(consumer):
 async def test_what_a_long_wait_brings_after_a_seek_is_not_void(consumer):
     consumer.seeks_while_waiting = 1
     assert [offset async for _, offset in consumer.getmany(1.0)] == [20, 21, 22]
+
+
+async def test_a_partition_without_a_commit_goes_back_to_its_beginning(consumer, monkeypatch):
+    sought = []
+
+    async def earliest_offsets(*places):
+        return dict.fromkeys(places, 3)
+
+    async def seek(self, place, offset):
+        sought.append((place, offset))
+
+    monkeypatch.setattr(FaustConsumer, "seek", seek)
+    consumer.earliest_offsets = earliest_offsets
+    consumer._committed_offset = {PLACE: None}
+    await consumer.perform_seek()
+    assert sought == [(PLACE, 3)]
+    consumer._committed_offset = {PLACE: 7}
+    await consumer.perform_seek()
+    assert sought == [(PLACE, 3)]

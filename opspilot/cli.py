@@ -54,9 +54,7 @@ class _LazyGroup(typer.core.TyperGroup):
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         command.params = [p for p in command.params if p.name not in _COMPLETION_PARAMETERS]
-        if cmd_name not in WITHOUT_KAFKA:
-            command.epilog = KAFKA_HINT
-        _say_plainly(command)
+        _say_alike(command, None if cmd_name in WITHOUT_KAFKA else KAFKA_HINT)
         return command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
@@ -65,11 +63,12 @@ class _LazyGroup(typer.core.TyperGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-def _say_plainly(command: Any) -> None:
-    """Have help pages of all commands look alike, without frames."""
+def _say_alike(command: Any, hint: str | None) -> None:
+    """Have help pages of a command and those below it look alike: no frames, the same last line."""
     command.rich_markup_mode = None
+    command.epilog = hint
     for child in getattr(command, "commands", {}).values():
-        _say_plainly(child)
+        _say_alike(child, hint)
 
 
 app = typer.Typer(

@@ -145,6 +145,26 @@ def read_lines(file: LogFile, *, append_ms: int | None = None) -> Iterator[LogLi
         raise InputError(f"{file.path} cannot be read to its end: {error}") from None
 
 
+def whole_lines(path: Path) -> list[bytes]:
+    """Return every line, blank ones too, as UTF-8 without its line end; unpacked where gzip.
+
+    Raises InputError, in one sentence, for a file that is missing, unreadable, empty or binary.
+    Bytes that are no UTF-8 stay as they are.
+    """
+    check_readable(path)
+    try:
+        with _open(path) as stream:
+            content = stream.read()
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path} cannot be read to its end: {error}") from None
+    if (encoding := _utf16(content[:2])) is not None:
+        content = content.decode(encoding, "replace").removeprefix("\ufeff").encode()
+    lines = content.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix(b"\r") for line in lines]
+
+
 def _lines(
     file: LogFile, stream: BinaryIO, encoding: str | None, append_ms: int | None
 ) -> Iterator[LogLine]:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from agents.logic.inspection import Inspector
 from agents.logic.judging.classifier import load_classifier
-from opspilot.commands.templates import read_lines
+from opspilot.logfiles import whole_lines
 from schemas.vocabulary import Category, Severity
 from streams.errors import InputError
 from training.evaluation.classification import Report, Said, report
@@ -43,7 +43,7 @@ def classification(
 
     Example: opspilot eval classification labelled.jsonl
     """
-    lines = [line.decode("utf-8", "replace") for line in read_lines(file)]
+    lines = [line.decode("utf-8", "replace") for line in whole_lines(file)]
     items = read_items(lines, file.name)
     inspector = Inspector(load_classifier())
     said = []
@@ -64,7 +64,7 @@ def detection(
 
     Example: opspilot eval detection windows.jsonl
     """
-    lines = [line.decode("utf-8", "replace") for line in read_lines(file)]
+    lines = [line.decode("utf-8", "replace") for line in whole_lines(file)]
     bags = read_bags(lines, file.name)
     inspector = Inspector(load_classifier())
     said = [inspector.inspect(bag.service, bag.lines).is_incident for bag in bags]

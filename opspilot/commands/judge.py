@@ -71,11 +71,15 @@ def read_item(line: bytes, number: int) -> Item:
     where = f"line {number}"
     try:
         fields: Any = json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where} is not JSON: {error.msg} at column {error.colno}.") from None
+    except (UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{where} is not JSON: {error}.") from None
     if not isinstance(fields, dict):
         raise InputError(f"{where} must be a JSON object, not {_shown(fields)}.")
-    lines = fields.get("lines")
+    if "lines" not in fields:
+        raise InputError(f"{where} has no `lines`: give a list of strings.")
+    lines = fields["lines"]
     if not isinstance(lines, list) or not all(isinstance(text, str) for text in lines):
         raise InputError(f"{where}: `lines` must be a list of strings, not {_shown(lines)}.")
     if not any(text.strip() for text in lines):

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.logic.templates import Grouping, group
-from streams.errors import InputError
+from opspilot.logfiles import whole_lines
 from streams.shape.shaper import ShapeInfo, Shaper
 
 app = typer.Typer()
@@ -33,35 +33,12 @@ def templates(
     Example: opspilot templates /var/log/syslog
     """
     shaper = Shaper()
-    infos = [_shape(shaper, line) for line in read_lines(file)]
+    infos = [_shape(shaper, line) for line in whole_lines(file)]
     grouping = group({(info.shape_id, info.text) for info in infos})
     if as_json:
         _print_json(infos, grouping)
     else:
         _print_table(infos, grouping)
-
-
-def read_lines(file: Path) -> list[bytes]:
-    """Return the lines of a text file without their line ends.
-
-    Raises InputError, in one sentence, for a file that is missing, unreadable, empty or binary.
-    """
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"There is no file {file}: give the path of a log file.") from None
-    except IsADirectoryError:
-        raise InputError(f"{file} is a folder: give the path of a log file in it.") from None
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from None
-    if not content.strip():
-        raise InputError(f"{file} is empty: give a log file with at least one line.")
-    if b"\0" in content:
-        raise InputError(f"{file} is binary (it holds NUL bytes): give a text file.")
-    lines = content.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    return [line.removesuffix(b"\r") for line in lines]
 
 
 def _shape(shaper: Shaper, line: bytes) -> ShapeInfo:

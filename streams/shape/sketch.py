@@ -153,11 +153,6 @@ class HeaderReader:
         self._words = _SketchedWords(capacity)
         self._layouts: dict[str, Layout] = {}
 
-    @property
-    def cached(self) -> int:
-        """How many words and sketches are remembered."""
-        return len(self._words) + len(self._layouts)
-
     def layout(self, words: list[str]) -> Layout:
         """Return the layout of a line that was split at single spaces.
 

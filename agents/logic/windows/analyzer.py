@@ -207,7 +207,6 @@ def _inherit(state: ServiceState, key: str, shape: ShapeState) -> None:
     members = [k for o, k in near.items() if o != key and grouping[o].template_id == own]
     if members:
         usual = max(members, key=lambda member: (member.mass, member.wording.shape_id))
-        shape.known_template = True
         shape.first_slot_ms = min(member.first_slot_ms for member in members)
         shape.slots, shape.last_slot_ms = usual.slots, usual.last_slot_ms
         shape.mass, shape.mass_squared = usual.mass, usual.mass_squared

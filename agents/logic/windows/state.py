@@ -12,7 +12,7 @@ import msgspec
 
 from streams.errors import DecodeError
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,6 @@ class ShapeState(msgspec.Struct, array_like=True):
     latency_variance: float = 0.0
     latency_high: int = 0
     """Slots in a row whose durations were far above the usual."""
-    known_template: bool = False
-    """It joined a template that the service had been writing before."""
 
 
 class ServiceBaseline(msgspec.Struct, array_like=True):

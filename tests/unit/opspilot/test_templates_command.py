@@ -37,7 +37,7 @@ def test_the_table_counts_lines(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(None, "no file"), (b"", "is empty"), (b" \n", "is empty"), (b"MZ\0\1", "is binary")],
+    [(None, "does not exist"), (b"", "is empty"), (b" \n", "is empty"), (b"MZ\0\1", "is binary")],
 )
 def test_files_that_are_no_logs_are_said_to_be(tmp_path, content, sentence):
     file = tmp_path / "shop.log"
@@ -47,3 +47,11 @@ def test_files_that_are_no_logs_are_said_to_be(tmp_path, content, sentence):
     assert isinstance(result.exception, InputError)
     assert sentence in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+def test_utf_16_is_read_as_text(tmp_path):
+    file = tmp_path / "shop.log"
+    file.write_bytes("INFO shop: basket 7 lost\r\nINFO shop: basket 8 lost\r\n".encode("utf-16"))
+    result = CliRunner().invoke(app, [str(file)])
+    assert "basket <*> lost" in result.stdout
+    assert "2 lines, 1 templates" in result.stdout

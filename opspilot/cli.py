@@ -24,6 +24,7 @@ COMMANDS = {
     "submit": "Report an incident in your own words.",
     "tail": "Follow a result topic.",
     "judge": "Judge lines without Kafka.",
+    "services": "Say who owns a service, where it runs and what it needs.",
     "templates": "Print the templates of a log file.",
     "ledger": "Account for every line received.",
     "dead-letters": "List, show and replay what could not be processed.",

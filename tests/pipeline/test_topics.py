@@ -178,3 +178,22 @@ async def test_a_right_that_is_missing_is_said(guarded: tuple[str, str], topic_p
     with pytest.raises(BrokerError) as caught:
         await check_topics(guest, [FINDINGS])
     assert f"topic {topic_prefix}findings is closed to this user" in str(caught.value)
+
+
+def test_what_is_known_of_a_service_is_set_listed_and_forgotten(environment, capsys, tmp_path):
+    assert run(["topics", "create"]) == 0
+    assert run(["services", "list"]) == 0
+    assert "nothing is known" in capsys.readouterr().out
+    file = tmp_path / "services.yaml"
+    file.write_text("shop/db: {owner: data-team}\nshop/web: {dependencies: [shop/db]}\n")
+    assert run(["services", "load", str(file)]) == 0
+    assert run(["services", "set", "shop/db", "--owner", "storage-team"]) == 0
+    assert run(["services", "remove", "shop/web"]) == 0
+    capsys.readouterr()
+    assert run(["services", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "default/shop/db" in listed
+    assert "storage-team" in listed
+    assert "shop/web" not in listed
+    assert run(["services", "remove", "shop/web"]) != 0
+    assert "nothing is known of default/shop/web" in capsys.readouterr().err

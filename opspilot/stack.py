@@ -8,23 +8,26 @@ it started, and nothing else; settings reach the children through their environm
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from opspilot.local.broker import BrokerOptions
 from opspilot.local.environment import LocalEnvironment
+from opspilot.local.model.beside import RunningModel, judge_variables, running_model
 from opspilot.local.resolve import resolve_broker
 from opspilot.local.supervisor import Supervisor
-from opspilot.local.worker import WorkerSpec, stage_worker
+from opspilot.local.worker import WorkerSpec, WorkerStatus, stage_worker
 from schemas.topics import FINDINGS, INCIDENTS, LOGS_DIGESTS, LOGS_RAW, Topic, Width
 from streams.admin import create_topics
 from streams.errors import ConfigurationError
 from streams.kafka import uses_sasl, uses_tls
-from streams.settings import PREFIX, SecurityProtocol, Settings, load_settings
+from streams.section import PREFIX
+from streams.settings import SecurityProtocol, Settings, load_settings
 
 KAFKA_VARIABLE = f"{PREFIX}KAFKA__BOOTSTRAP"
 STAGES = ("ingest", "analyze", "correlate", "classify", "recommend")
+JUDGES = ("classify", "recommend")
 SOURCES: Mapping[str, Topic] = {
     "ingest": LOGS_RAW,
     "analyze": LOGS_DIGESTS,
@@ -51,6 +54,8 @@ class StackPlan:
     """Port of the Kafka that is started; None takes a free one."""
     prefix: str | None = None
     """Prefix of topics and groups, where not that of the settings."""
+    local_model: bool = False
+    """Start the local model and have it judge, whatever the settings say."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,13 @@ class Stack:
     supervisor: Supervisor
     created: tuple[str, ...]
     """Topics that did not exist before."""
+    model: RunningModel | None = None
+    """The local model, where it was asked for."""
+
+    def status(self) -> tuple[WorkerStatus, ...]:
+        """Return a snapshot of every process, the model's first."""
+        beside = () if self.model is None else self.model.supervisor.status()
+        return (*beside, *self.supervisor.status())
 
     @property
     def bootstrap(self) -> str:
@@ -96,22 +108,26 @@ def running_stack(plan: StackPlan, say: Say) -> Iterator[Stack]:
     environment = LocalEnvironment.read(os.environ, Path.home())
     settings = load_settings()
     plaintext = not (uses_tls(settings.kafka) or uses_sasl(settings.kafka))
-    with resolve_broker(
-        plan.kafka,
-        plan.folder / "kafka",
-        environment,
-        options=BrokerOptions(port=plan.port),
-        progress=_JarProgress(say),
-        say=say,
-        plaintext=plaintext,
-    ) as bootstrap:
+    with (
+        _model_of(plan, settings, say) as model,
+        resolve_broker(
+            plan.kafka,
+            plan.folder / "kafka",
+            environment,
+            options=BrokerOptions(port=plan.port),
+            progress=_JarProgress(say),
+            say=say,
+            plaintext=plaintext,
+        ) as bootstrap,
+    ):
         variables = stack_variables(plan, bootstrap)
+        judging = {} if model is None else _judging(plan, settings, model)
         settings = settings_of(plan, bootstrap)
         created = asyncio.run(create_topics(settings))
         say(f"{len(created)} topics created" if created else "topics are as they must be")
-        specs = worker_specs(plan, variables)
+        specs = worker_specs(plan, variables, judging)
         with Supervisor(specs, log_folder(plan.folder)) as supervisor:
-            yield Stack(plan, settings, supervisor, tuple(created))
+            yield Stack(plan, settings, supervisor, tuple(created), model)
             say("stopping: each stage finishes what it has in hand")
 
 
@@ -145,15 +161,21 @@ def settings_of(plan: StackPlan, bootstrap: str) -> Settings:
     )
 
 
-def worker_specs(plan: StackPlan, variables: Mapping[str, str]) -> list[WorkerSpec]:
-    """Return one specification per process, each with a data folder of its own."""
+def worker_specs(
+    plan: StackPlan, variables: Mapping[str, str], judging: Mapping[str, str] | None = None
+) -> list[WorkerSpec]:
+    """Return one specification per process, each with a data folder of its own.
+
+    `judging` goes to the stages that ask a model, and to no other.
+    """
     specs = []
     for stage in STAGES:
         count = plan.members.get(stage, 1)
         for number in range(1, count + 1):
             name = stage if count == 1 else f"{stage}-{number}"
             own = {f"{PREFIX}WORKER__DATA_FOLDER": str(plan.folder / "work" / name)}
-            specs.append(replace(stage_worker(stage, {**variables, **own}), name=name))
+            asked = (judging or {}) if stage in JUDGES else {}
+            specs.append(replace(stage_worker(stage, {**variables, **own, **asked}), name=name))
     return specs
 
 
@@ -175,6 +197,19 @@ def check_members(members: Mapping[str, int], settings: Settings) -> None:
                 f"--{stage} {count}: its source has {most} "
                 f"partition{'s' if most > 1 else ''}, so more processes would stand idle: {fix}"
             )
+
+
+def _model_of(
+    plan: StackPlan, settings: Settings, say: Say
+) -> AbstractContextManager[RunningModel | None]:
+    if not plan.local_model:
+        return nullcontext()
+    return running_model(settings.model, log_folder(plan.folder), say)
+
+
+def _judging(plan: StackPlan, settings: Settings, model: RunningModel) -> dict[str, str]:
+    judges = sum(plan.members.get(stage, 1) for stage in JUDGES)
+    return judge_variables(model.url, settings.model.local_slots, judges, os.environ)
 
 
 def _make_folder(folder: Path) -> None:

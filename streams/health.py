@@ -29,6 +29,10 @@ class Pulse:
     """Records that it has yet to work on, as far as it has heard."""
     last_done_ms: int
     """When it last finished something, or started, on the monotonic clock."""
+    waits_for: str = "its partitions"
+    """What it lacks while it is not ready."""
+    further_metrics: str = ""
+    """Prometheus text of another engine in this process, shown behind our own."""
 
 
 class HealthServer:
@@ -82,14 +86,15 @@ class HealthServer:
             self._runner = None
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        await self._pulse()  # it also brings the gauges of lag up to date
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        pulse = await self._pulse()  # it also brings the gauges of lag up to date
+        body = generate_latest() + pulse.further_metrics.encode()
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         pulse = await self._pulse()
         if pulse.ready:
             return web.Response(text=f"{self._stage} is ready\n")
-        return web.Response(status=503, text=f"{self._stage} waits for its partitions\n")
+        return web.Response(status=503, text=f"{self._stage} waits for {pulse.waits_for}\n")
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         pulse = await self._pulse()

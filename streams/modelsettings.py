@@ -71,6 +71,19 @@ class ModelSettings(Section):
     local_adapter_folder: Path = Field(
         default=Path(".opspilot/adapters"), description="Where released adapters are kept."
     )
+    local_host: str = Field(
+        default="127.0.0.1", description="Address on which `worker model` serves."
+    )
+    local_port: int = Field(
+        default=8012, ge=0, le=65_535, description="Its port; 0: any free port."
+    )
+    local_threads: Positive | None = Field(
+        default=None, description="Threads that compute; unset: all cores but one, at most 8."
+    )
+    local_slots: Positive = Field(default=2, description="Questions that it answers at once.")
+    local_context_tokens: Positive = Field(
+        default=4_096, description="Longest prompt and answer together, in tokens."
+    )
     prometheus_url: str | None = Field(
         default=None,
         pattern=r"^https?://\S+$",

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from opspilot.commands.replay import send_files
+from opspilot.commands.up import ModelName
 from opspilot.logfiles import LogFile, parse_sources
 from opspilot.progress import Narrator
 from streams.errors import OpsPilotError
@@ -48,6 +49,10 @@ def demo(
     timeout: Annotated[
         float, typer.Option(help="Give up when nothing moves for so many seconds.")
     ] = 60.0,
+    model: Annotated[
+        ModelName | None,
+        typer.Option(help="Start a small language model on this machine and have it judge."),
+    ] = None,
 ) -> None:
     """Replay logs through a pipeline of its own and print the incidents, then the ledger.
 
@@ -57,18 +62,24 @@ def demo(
     """
     # An end from outside must tidy up as Ctrl-C does: no folder, no process may stay.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    local_model = model is not None
     with Narrator() as narrator:
         narrator.say("OpsPilot demo: a Kafka and every stage of the pipeline, on this machine")
         sources = parse_sources([*(logs or ()), *(files or ())])
         if keep is not None:
-            _run(keep, sources, as_json, timeout, narrator)
+            _run(keep, sources, as_json, timeout, narrator, local_model)
             return
         with tempfile.TemporaryDirectory(prefix="opspilot-demo-") as folder:
-            _run(Path(folder), sources, as_json, timeout, narrator)
+            _run(Path(folder), sources, as_json, timeout, narrator, local_model)
 
 
 def _run(
-    folder: Path, sources: list[LogFile], as_json: bool, timeout: float, narrator: Narrator
+    folder: Path,
+    sources: list[LogFile],
+    as_json: bool,
+    timeout: float,
+    narrator: Narrator,
+    local_model: bool,
 ) -> None:
     # Imported late: the first line is on the screen before the pipeline's modules are loaded.
     from opspilot.local.supervisor import explain_failure
@@ -80,7 +91,8 @@ def _run(
     kafka = named_kafka()
     # On a Kafka of somebody else's the demo keeps to topics of its own.
     prefix = f"opspilot-demo-{uuid.uuid4().hex[:8]}." if kafka else None
-    with running_stack(StackPlan(folder, kafka=kafka, prefix=prefix), narrator.say) as stack:
+    plan = StackPlan(folder, kafka=kafka, prefix=prefix, local_model=local_model)
+    with running_stack(plan, narrator.say) as stack:
         if not sources:
             samples = folder / "sample"
             samples.mkdir(exist_ok=True)
@@ -91,7 +103,7 @@ def _run(
         narrator.say(f"{sent.lines:,} lines sent to Kafka at {stack.bootstrap}")
 
         def check() -> None:
-            for status in stack.supervisor.status():
+            for status in stack.status():
                 if status.state is WorkerState.GIVEN_UP:
                     raise OpsPilotError(explain_failure(status))
 

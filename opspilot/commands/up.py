@@ -7,6 +7,7 @@ topics. Promise: processes that end are started again; Ctrl-C or SIGTERM drains 
 import signal
 import sys
 import threading
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 DEFAULT_PORT = 9092
+
+
+class ModelName(StrEnum):
+    """The language models that can be started beside the pipeline."""
+
+    LOCAL = "local"
+
+
 REFRESH_SECONDS = 1.0
 
 
@@ -36,6 +45,10 @@ def up(
     analyze: Annotated[int, typer.Option(help="Processes of analyze.")] = 1,
     classify: Annotated[int, typer.Option(help="Processes of classify.")] = 1,
     recommend: Annotated[int, typer.Option(help="Processes of recommend.")] = 1,
+    model: Annotated[
+        ModelName | None,
+        typer.Option(help="Start a small language model on this machine and have it judge."),
+    ] = None,
 ) -> None:
     """Run Kafka, its topics and every stage on this machine; Ctrl-C stops it in good order.
 
@@ -55,7 +68,7 @@ def up(
         "recommend": recommend,
     }
     kafka = named_kafka()
-    plan = StackPlan(data, members, kafka, None if kafka else port)
+    plan = StackPlan(data, members, kafka, None if kafka else port, local_model=model is not None)
     stopping = threading.Event()
     previous = {s: signal.signal(s, _interrupt) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -94,14 +107,14 @@ def _introduce(console: Console, stack: "Stack") -> None:
 def _watch(console: Console, stack: "Stack", stopping: threading.Event) -> None:
     """Show how the processes are until told to stop; raises OpsPilotError if one is given up."""
     if sys.stderr.isatty():
-        with Live(_table(stack.supervisor.status()), console=console, auto_refresh=False) as live:
+        with Live(_table(stack.status()), console=console, auto_refresh=False) as live:
             while not stopping.wait(REFRESH_SECONDS):
-                live.update(_table(stack.supervisor.status()), refresh=True)
+                live.update(_table(stack.status()), refresh=True)
                 _check(stack)
         return
     said: dict[str, str] = {}
     while True:
-        for status in stack.supervisor.status():
+        for status in stack.status():
             sentence = _sentence(status)
             if said.get(status.name) != sentence:
                 said[status.name] = sentence
@@ -116,7 +129,7 @@ def _check(stack: "Stack") -> None:
     from opspilot.local.worker import WorkerState
     from streams.errors import OpsPilotError
 
-    for status in stack.supervisor.status():
+    for status in stack.status():
         if status.state is WorkerState.GIVEN_UP:
             raise OpsPilotError(explain_failure(status))
 

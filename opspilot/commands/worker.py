@@ -32,13 +32,14 @@ app = typer.Typer()
 
 
 class StageName(StrEnum):
-    """The stages of the pipeline, in the order of the flow."""
+    """The stages of the pipeline, in the order of the flow, and the model that they may share."""
 
     INGEST = "ingest"
     ANALYZE = "analyze"
     CORRELATE = "correlate"
     CLASSIFY = "classify"
     RECOMMEND = "recommend"
+    MODEL = "model"
 
 
 NEEDS: dict[StageName, tuple[Topic, ...]] = {
@@ -55,11 +56,17 @@ NEEDS: dict[StageName, tuple[Topic, ...]] = {
 def worker(
     stage: Annotated[StageName, typer.Argument(help="Which stage to run.")],
 ) -> None:
-    """Run one stage of the pipeline as this process.
+    """Run one stage of the pipeline, or the local model, as this process.
 
     Example: opspilot worker ingest --kafka localhost:9092
     """
     settings = load_settings()
+    if stage is StageName.MODEL:
+        # It needs no Kafka, and nothing else needs llama.cpp.
+        from opspilot.local.model.serve import run_model
+
+        run_model(settings)
+        return
     asyncio.run(check_topics(settings, NEEDS[stage]))
     if stage is StageName.INGEST:
         run_ingest(settings)

@@ -8,8 +8,9 @@ from time import perf_counter
 
 import msgspec
 
-from agents.logic.judging.classifier import Classifier, load_classifier
-from agents.logic.judging.verdict import Evidence, Verdict, judge
+from agents.logic.judging.classifier import load_classifier
+from agents.logic.judging.incidents import judge_incident
+from agents.logic.judging.verdict import Verdict
 from schemas.classification import Classification, IncidentBrief, Judge
 from schemas.envelope import cloud_event_headers
 from schemas.incident import Incident
@@ -65,28 +66,6 @@ def make_stage(settings: Settings) -> Stage:
 
     stage.consume(INCIDENTS, [Incident], handle)
     return stage
-
-
-def judge_incident(incident: Incident, classifier: Classifier) -> Verdict:
-    """Judge one incident by its evidence, or by what was said of it where no line speaks."""
-    kind = incident.kinds[0] if len(incident.kinds) == 1 else None
-    evidence = [
-        Evidence(
-            text=shape.examples[0] if shape.examples else shape.shape,
-            level=shape.level,
-            count=max(1, shape.count),
-            kind=kind,
-        )
-        for shape in incident.analysis.evidence
-    ]
-    if incident.description:
-        evidence.append(Evidence(text=incident.description, level=None))
-    if not evidence:
-        evidence = [
-            Evidence(text=a.statement, level=None, count=max(1, a.count), kind=a.kind)
-            for a in incident.analysis.anomalies
-        ]
-    return judge(incident.service, evidence, classifier, services=len(incident.services))
 
 
 def to_record(

@@ -53,7 +53,7 @@ _psql = _sql_client(
     "-c --command",
     "-h --host -p --port -d --dbname -U --username -F --field-separator -P --pset -v --set",
     "-A -t -x -X -q -w -e -1 -E --no-psqlrc --tuples-only --expanded --no-align --csv --quiet"
-    " --no-password --single-transaction",
+    " --no-password --single-transaction -l --list",
     meta=words("d dt di dv dn du dx df dp l conninfo drds dRp dRs ds dm db"),
 )
 judge_mysql = _sql_client(
@@ -80,6 +80,8 @@ def judge_psql(command: Command, previous: Command | None) -> Verdict:
             split += [f"-{letter}" for letter in word[1:]]
         else:
             split.append(word)
+    if set(split[1:]) & {"-l", "--list"} and "-c" not in split:
+        split += ["-c", "\\l"]
     return _psql(Command(tuple(split), reads_input=command.reads_input), previous)
 
 

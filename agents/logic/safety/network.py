@@ -44,7 +44,8 @@ def judge_curl(command: Command, _: Command | None) -> Verdict:
     if not methods:
         has_data = bool(names & _CURL_DATA) and not names & {"-G", "--get"}
         methods = ["POST" if has_data else "GET"]
-    return worst([_judge_http_method(methods[-1]), *(_judge_url(url) for url in operands)])
+    method = methods[-1]
+    return worst([_judge_http_method(method), *(_judge_request(method, url) for url in operands)])
 
 
 def _curl_problem(name: str, value: str) -> str:
@@ -79,6 +80,18 @@ def _judge_http_method(method: str) -> Verdict:
     if method in {"POST", "PUT", "PATCH"}:
         return needs_approval(f"sends an HTTP {method}, which may change the server")
     return blocked(f"sends an HTTP {method}, which may delete what cannot be brought back")
+
+
+_DESTROYING = words("delete destroy drop truncate purge wipe erase flush flushall shutdown")
+
+
+def _judge_request(method: str, url: str) -> Verdict:
+    """Judge an address together with what is asked of it: some servers delete on a POST."""
+    path = url.partition("://")[2].partition("/")[2].partition("?")[0]
+    told = _DESTROYING & set(re.split(r"[^a-z]+", path.lower()))
+    if method != "GET" and told:
+        return blocked(f"asks the server to {min(told)} something")
+    return _judge_url(url)
 
 
 def _judge_url(url: str) -> Verdict:
@@ -168,6 +181,8 @@ def judge_ip(command: Command, _: Command | None) -> Verdict:
         return blocked("asks ip for something that is not on the allow list")
     if len(rest) == 1 or rest[1] in _READING:
         return SAFE
+    if rest[0] in {"l", "link"} and rest[1] in {"del", "delete"}:
+        return blocked("removes a network interface")
     if rest[1] in _CHANGING:
         return needs_approval("changes the network of the host")
     return blocked(f"ip {rest[0]} {rest[1]} is not on the allow list")

@@ -34,7 +34,9 @@ def _judge_sed(command: Command, _: Command | None) -> Verdict:
     scripts = [value for name, value in options if name in _SED_SCRIPTS] or operands[:1]
     verdicts = [judge_sed(script) for script in scripts]
     for name, _value in options:
-        if name in {"-i", "--in-place"} or name.startswith("-i."):
+        if name in {"-i", "--in-place"}:
+            verdicts.append(blocked("changes a file in place and keeps no copy of it"))
+        elif name.startswith("-i."):
             verdicts.append(needs_approval("changes a file in place"))
         elif name not in _SED_FLAGS:
             verdicts.append(blocked(f"the option {name} of sed is not on the allow list"))
@@ -85,6 +87,8 @@ def _judge_tar(command: Command, _: Command | None) -> Verdict:
     has_more_options = any(word.startswith("-") for word in command.words[2:])
     if re.fullmatch(r"-?t[vzjJf]*", mode) and not has_more_options:
         return SAFE
+    if any(word.startswith("/dev/") for word in command.words[2:]):
+        return blocked("writes to a device")
     if re.fullmatch(r"-?[cx][vzjJfp]*", mode) and not has_more_options:
         return needs_approval("writes files")
     return blocked("uses options of tar that are not on the allow list")

@@ -80,6 +80,7 @@ READERS = words(
     " stat strings sum sync systemd-cgls systemd-cgtop tac tail test tr tracepath traceroute"
     " traceroute6 true tty type uname unexpand uptime users vgdisplay vgs vmstat w wc whereis"
     " which"
+    " xfs_info mysqldumpslow"
     " who whoami zcat zgrep jstack ibstat ibstatus upsc kafka-broker-api-versions"
     " kafka-get-offsets kafka-log-dirs"
 )

@@ -175,7 +175,10 @@ OPTION_PROGRAMS: Mapping[str, Program] = {
     "pidstat": program(default=SAFE, blocked_options="-e"),
     "ping": program(default=SAFE, approval_options="-f"),
     "ping6": program(default=SAFE, approval_options="-f"),
-    "pkill": program(default=APPROVAL),
+    "pkill": program(
+        default=APPROVAL,
+        blocked_options="-u -U -g -G -s -t --euid --uid --pgroup --group --session --terminal",
+    ),
     "postconf": program(default=SAFE, approval_options="-e -X -#", blocked_options="-M -F -P"),
     "postqueue": program(safe_options="-p -j", approval_options="-f -i -s"),
     "postsuper": program(approval_options="-r -h -H", blocked_options="-d"),

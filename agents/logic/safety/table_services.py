@@ -137,6 +137,20 @@ VERB_PROGRAMS: Mapping[str, Program] = {
         approval="restart reload start stop save",
         blocked="delete kill flush",
     ),
+    "promtool": program(
+        safe="check/config check/rules check/web-config query/instant query/range query/series"
+        " query/labels"
+    ),
+    "amtool": program(
+        safe="alert/query silence/query check-config config/show cluster/show",
+        approval="silence/add silence/expire alert/add",
+    ),
+    "crio": program(safe="status/config status/info status/containers"),
+    "rpm-ostree": program(safe="status", approval="upgrade rollback", blocked="rebase cleanup"),
+    "ovs-vsctl": program(safe="show list list-br list-ports list-ifaces find"),
+    "ovs-appctl": program(
+        safe="cluster/status connection-status version fdb/show bond/show", values="-t --target"
+    ),
     "monit": program(safe="status summary report", approval="restart start stop monitor unmonitor"),
     "timedatectl": program(
         default=SAFE,
@@ -218,7 +232,8 @@ VERB_PROGRAMS: Mapping[str, Program] = {
     ),
     "virsh": program(
         safe="list dominfo domstate domblklist domiflist nodeinfo net-list net-info pool-list"
-        " pool-info domstats domblkerror domjobinfo version vol-list dommemstat",
+        " pool-info domstats domblkerror domjobinfo version vol-list dommemstat domblkstat"
+        " domifstat",
         approval="start shutdown reboot resume suspend net-start pool-refresh pool-start autostart"
         " migrate snapshot-create-as",
         blocked="destroy undefine net-destroy pool-destroy pool-delete vol-delete reset console",

@@ -20,11 +20,19 @@ STORE_PROGRAMS: Mapping[str, Program] = {
     "ceph": program(
         safe="status health health/detail osd/tree osd/df osd/stat osd/perf df pg/stat"
         " pg/dump_stuck"
-        " mon/stat quorum_status crash/ls crash/info versions osd/dump pg/query",
+        " mon/stat mds/stat fs/ls fs/status osd/status"
+        " quorum_status crash/ls crash/info versions osd/dump pg/query",
         approval="osd/set osd/unset osd/in osd/out osd/reweight health/mute pg/repair"
         " pg/deep-scrub crash/archive",
         blocked="osd/purge osd/destroy osd/rm osd/pool/delete tell config-key",
         safe_options="-s",
+    ),
+    "rados": program(safe="df lspools", blocked="rm purge rmpool put cleanup", values="-p --pool"),
+    "rbd": program(
+        safe="ls list info status du children snap/ls snap/list",
+        approval="snap/create resize map unmap",
+        blocked="rm remove snap/rm snap/purge snap/rollback trash import export-diff",
+        values="-p --pool --namespace",
     ),
     "gluster": program(
         safe="volume/status volume/info volume/heal/info peer/status pool/list",

@@ -1,0 +1,190 @@
+"""Which adapter judges an incident: what the models topic says, as far as a probe has proven it.
+
+Comes in: the models topic, read to its end before the first answer. Goes out: a Choice per incident
+id. Promise: an adapter is used only while its probe holds; meanwhile and otherwise the base model
+answers and the choice says why; a release is seen within seconds, without a restart.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from agents.llm.errors import ModelError
+from agents.llm.probe import prove
+from agents.llm.protocol import Backend
+from agents.llm.reasons import FallbackReason
+from agents.routing import Variant, variant_of
+from schemas.learning import ModelRelease, ModelRole
+from streams import metrics
+from streams.clock import monotonic_ms
+from streams.errors import BrokerError
+
+log = logging.getLogger(__name__)
+
+BASELINE = "baseline"
+FOLLOW_SECONDS = 5.0
+PROBE_CALL_SECONDS = 20.0
+PROBE_AGAIN_MS = 600_000
+"""A server that was restarted without the adapter shows itself within this time."""
+PROBE_RETRY_MS = 15_000
+"""Where no answer could be had, nothing is proven: it is asked again so soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who is to judge one incident."""
+
+    variant: Variant = "champion"
+    adapter: str | None = None
+    reason: FallbackReason | None = None
+    """Why it is not the adapter that was released for this incident."""
+    by_baseline: bool = False
+    """The release in service is the baseline itself."""
+
+
+class Source(Protocol):
+    """The models topic as a dictionary; `version` rises with each change."""
+
+    version: int
+
+    async def read(self) -> Mapping[bytes, bytes]:
+        """Return all values by key; raises BrokerError while it was never read."""
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+
+
+@dataclass(slots=True)
+class _Probe:
+    """What is known of one release's adapter."""
+
+    release: ModelRelease
+    answers: bool | None = None
+    due_ms: int = 0
+    task: "asyncio.Task[None] | None" = None
+
+
+class Releases:
+    """Champion and challenger, probed."""
+
+    def __init__(
+        self,
+        source: Source,
+        backend: Backend,
+        *,
+        now_ms: Callable[[], int] = monotonic_ms,
+        probe_call_seconds: float = PROBE_CALL_SECONDS,
+    ) -> None:
+        self._source = source
+        self._backend = backend
+        self._now_ms = now_ms
+        self._probe_call_seconds = probe_call_seconds
+        self._version = -1
+        self._released: dict[ModelRole, ModelRelease] = {}
+        self._probes: dict[ModelRole, _Probe] = {}
+
+    async def choose(self, incident_id: str, patience_seconds: float = 0.0) -> Choice:
+        """Return who judges; waits so long for a probe that has not come to its first end.
+
+        Raises BrokerError while the models topic was never read to its end.
+        """
+        await self.refresh()
+        challenger = self._released.get(ModelRole.CHALLENGER)
+        variant = variant_of(incident_id, challenger.share if challenger else 0.0)
+        role = ModelRole(variant)
+        release = self._released.get(role)
+        if release is None:
+            return Choice(variant)
+        if release.backend == BASELINE:
+            return Choice(variant, by_baseline=True)
+        if release.adapter is None:
+            return Choice(variant)
+        probe = self._probes[role]
+        if probe.answers is None and probe.task is not None and patience_seconds > 0:
+            await asyncio.wait({probe.task}, timeout=patience_seconds)
+        if probe.answers is None:
+            return Choice(variant, reason=FallbackReason.ADAPTER_UNPROVEN)
+        if not probe.answers:
+            return Choice(variant, reason=FallbackReason.ADAPTER_SILENT)
+        return Choice(variant, adapter=release.adapter)
+
+    def doubt(self, choice: Choice) -> None:
+        """Have an adapter probed anew: the server has refused a question to it."""
+        probe = self._probes.get(ModelRole(choice.variant))
+        if probe is not None and probe.release.adapter == choice.adapter:
+            probe.due_ms = 0
+
+    async def refresh(self) -> None:
+        """Take in what was released, and begin the probes that are due; raises BrokerError."""
+        values = await self._source.read()
+        if self._source.version != self._version:
+            self._version = self._source.version
+            self._take_in([release for value in values.values() if (release := _read(value))])
+        for probe in self._probes.values():
+            if probe.task is None and self._now_ms() >= probe.due_ms:
+                probe.task = asyncio.create_task(self._prove(probe))
+
+    async def follow(self) -> None:
+        """Refresh until cancelled, so that a rollout is probed before the next incident."""
+        while True:
+            try:
+                await self.refresh()
+            except BrokerError as error:
+                log.warning("releases cannot be read: %s", error)
+            await asyncio.sleep(FOLLOW_SECONDS)
+
+    async def close(self) -> None:
+        """End the probes and let go of the topic."""
+        tasks = [probe.task for probe in self._probes.values() if probe.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._source.close()
+
+    def _take_in(self, releases: list[ModelRelease]) -> None:
+        self._released = {release.role: release for release in releases}
+        for role in ModelRole:
+            release = self._released.get(role)
+            known = self._probes.get(role)
+            if known is not None and known.release == release:
+                continue
+            if known is not None:
+                del self._probes[role]
+                metrics.ADAPTER_ANSWERS.remove(role.value)
+                if known.task is not None:
+                    known.task.cancel()
+            if release is not None and release.adapter and release.backend != BASELINE:
+                self._probes[role] = _Probe(release)
+                metrics.ADAPTER_ANSWERS.labels(role.value).set(0)
+
+    async def _prove(self, probe: _Probe) -> None:
+        role, adapter = probe.release.role, probe.release.adapter
+        assert adapter is not None
+        try:
+            proof = await prove(self._backend, adapter, self._probe_call_seconds)
+        except ModelError as error:
+            log.warning("the %s's adapter %s could not be probed: %s", role, adapter, error)
+            if error.reason == FallbackReason.REJECTED:
+                probe.answers = False  # the server has no such adapter, and says so
+            probe.due_ms = self._now_ms() + PROBE_RETRY_MS
+        else:
+            if not proof.answers:
+                log.error("the %s is not used: %s", role, proof.why)
+            probe.answers = proof.answers
+            probe.due_ms = self._now_ms() + (PROBE_AGAIN_MS if proof.answers else PROBE_RETRY_MS)
+        finally:
+            probe.task = None
+        if self._probes.get(role) is probe:
+            metrics.ADAPTER_ANSWERS.labels(role.value).set(bool(probe.answers))
+
+
+def _read(value: bytes) -> ModelRelease | None:
+    try:
+        return ModelRelease.from_bytes(value)
+    except ValidationError as error:
+        log.warning("a record of the models topic is not a release: %s", error)
+        return None

@@ -1,0 +1,1 @@
+"""Answers: what a model said, validated, cleaned, cross-checked, made into records."""

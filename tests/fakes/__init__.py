@@ -1,0 +1,1 @@
+"""Servers for tests that behave, and misbehave, as the real ones do: real sockets and processes."""

@@ -10,12 +10,13 @@ import logging
 import os
 import traceback
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, Union
 
 import faust
 from aiokafka.errors import KafkaError
 from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
-from faust.types import EventT
+from faust.types import TP, EventT
 from pydantic import Field, TypeAdapter, ValidationError
 
 from schemas.base import Record
@@ -41,16 +42,21 @@ WATCH_INTERVAL_SECONDS = 0.25
 EXIT_UNRECOVERABLE = 70
 
 Handler = Callable[["Delivery"], Awaitable[None]]
+RemovalHandler = Callable[["Removal"], Awaitable[None]]
 Reader = TypeAdapter[Record]
 
 
 class Delivery:
     """One decoded record and where it came from."""
 
-    __slots__ = ("headers", "offset", "partition", "record")
+    __slots__ = ("appended_ms", "headers", "key", "offset", "partition", "record", "value")
 
     def __init__(self, record: Record, event: EventT[Any]) -> None:
         self.record = record
+        self.key: bytes = event.message.key or b""
+        self.value: bytes = event.message.value or b""
+        self.appended_ms = int(event.message.timestamp * 1000)
+        """When the broker took it in: our topics carry append time."""
         self.partition: int = event.message.partition
         self.offset: int = event.message.offset
         self.headers = dict(event.message.headers or {})
@@ -62,6 +68,15 @@ class Delivery:
         return value.decode("ascii", "replace") if isinstance(value, bytes) else value
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A tombstone: nothing stands under `key` any more."""
+
+    key: bytes
+    partition: int
+    offset: int
+
+
 class Stage:
     """One Faust app, its outbox and its state."""
 
@@ -69,6 +84,7 @@ class Stage:
         self.name = name
         self.settings = settings
         self._sources: set[str] = set()
+        self._tended: list[tuple[str, Callable[[], Awaitable[None]], float]] = []
         self.watch = FreezeWatch(settings.kafka.session_timeout_ms // 2)
         self.outbox = Outbox(settings, name, self.watch)
         self.app = order(_make_app(name, settings))
@@ -107,6 +123,8 @@ class Stage:
             self._watching = True
             self.watch.tick()
             self.app.add_future(self._watch_loop())
+            for tended in self._tended:
+                self.app.add_future(self._tend_loop(*tended))
 
     def _on_rebalance_complete(self, *_: Any, **__: Any) -> None:
         self._rebalanced = True
@@ -124,8 +142,17 @@ class Stage:
             position,
         )
 
-    def consume(self, topic: Topic, types: Iterable[type[Record]], handler: Handler) -> None:
-        """Give each record of `topic` to `handler`, in order within its partition."""
+    def consume(
+        self,
+        topic: Topic,
+        types: Iterable[type[Record]],
+        handler: Handler,
+        removed: RemovalHandler | None = None,
+    ) -> None:
+        """Give each record of `topic` to `handler`, in order within its partition.
+
+        Tombstones go to `removed`, in the same order; without it they are passed over.
+        """
         reader = make_reader(types)
         self._sources.add(self.settings.topics.name(topic))
         channel = self.app.topic(
@@ -143,12 +170,32 @@ class Stage:
             async for event in manual.events():
                 if not await self._is_next(event):
                     continue  # not acknowledged: it comes again, in its place
-                await self._handle(event, reader, handler)
+                await self._handle(event, reader, handler, removed)
                 await manual.ack(event)
 
         self.app.agent(
             channel, name=f"{self.name}.{topic.short}", isolated_partitions=True, concurrency=1
         )(agent)
+
+    def tend(
+        self, topic: Topic, action: Callable[[], Awaitable[None]], every_seconds: float
+    ) -> None:
+        """Call `action` now and then while this process owns partition 0 of `topic`."""
+        self._tended.append((self.settings.topics.name(topic), action, every_seconds))
+
+    async def _tend_loop(
+        self, topic: str, action: Callable[[], Awaitable[None]], every_seconds: float
+    ) -> None:
+        while not self.app.should_stop:
+            await asyncio.sleep(every_seconds)
+            if not self.ready or TP(topic, 0) not in self.app.consumer.assignment():
+                continue
+            try:
+                await action()
+            except (KafkaError, BrokerError) as error:
+                self._end(f"it cannot publish: {error}")
+            except Exception:
+                log.exception("%s could not tend to %s", self.name, topic)
 
     async def _is_next(self, event: EventT[Any]) -> bool:
         try:
@@ -160,12 +207,21 @@ class Stage:
         log.critical("%s ends, %s", self.name, why)
         os._exit(EXIT_UNRECOVERABLE)
 
-    async def _handle(self, event: EventT[Any], reader: Reader, handler: Handler) -> None:
+    async def _handle(
+        self,
+        event: EventT[Any],
+        reader: Reader,
+        handler: Handler,
+        removed: RemovalHandler | None,
+    ) -> None:
         try:
             try:
                 record = decode(event.message.value, reader)
                 if record is not None:
                     await handler(Delivery(record, event))
+                elif removed is not None:
+                    source = event.message
+                    await removed(Removal(source.key or b"", source.partition, source.offset))
             except DecodeError as error:
                 await self.outbox.set_aside(self._letter(event, error.reason, str(error)))
             except (KafkaError, BrokerError):
@@ -205,6 +261,8 @@ class Stage:
             self.watch.tick()
             try:
                 await self._sequence.tend()
+                if self.ready:
+                    await self._sequence.mend_stalls()
             except (KafkaError, BrokerError) as error:
                 self._end(f"it cannot read on: {error}")
 

@@ -113,5 +113,6 @@ END_TO_END_DELAY = Histogram(
 
 def forget_partitions() -> None:
     """Drop what was said per partition: after a rebalance others may own them."""
-    for gauge in (CONSUMER_LAG, WINDOWS_OPEN, WATERMARK_LAG):
+    owned = (CONSUMER_LAG, WINDOWS_OPEN, WATERMARK_LAG, MODEL_DRIFT_SCORE, CLASSIFICATION_ACCURACY)
+    for gauge in owned:
         gauge.clear()

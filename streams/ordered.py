@@ -1,9 +1,9 @@
 """Events in the order of their offsets and none left out, also across rebalances of Faust.
 
 Comes in: Faust's consumer, and each event before it is handled. Goes out: whether it is next.
-Promise: an event behind a gap is neither handled nor acknowledged; the gap is read again, and a
-stage that does not get it ends. Faust 0.15.3 lost dozens of records in one rebalance without this:
-a loop that was handing on a record noted its offset as read after a seek had set another place.
+Promise: an event behind a gap is neither handled nor acknowledged; what did not come is read again,
+and a stage that does not get it ends. Faust 0.15.3 lost dozens of records in one rebalance without
+this: its loops drop what they have fetched, or note as read what a seek has left behind.
 """
 
 import logging
@@ -13,6 +13,7 @@ from typing import Any
 
 import faust
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP, EventT
 
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 PATIENCE_MS = 30_000
 SEEK_AGAIN_MS = 2_000
 READ_MS = 10_000
+STALLED_AFTER_MS = 5_000
+LONGEST_STALL_MS = 300_000
 
 
 class OrderedConsumer(Consumer):
@@ -40,26 +43,25 @@ class OrderedConsumer(Consumer):
 
     async def perform_seek(self) -> None:
         """Go to the committed offsets of all partitions, or to the beginning where none is."""
-        partitions = set(self.assignment())
-        self._void(partitions)
+        self._void(self.sources())
         await super().perform_seek()
         # Faust leaves a partition without a commit where it stands, behind what it has dropped.
-        acks_enabled_for = self.app.topics.acks_enabled_for
-        begun = [
-            tp
-            for tp in self.assignment()
-            if acks_enabled_for(tp.topic) and not self._committed_offset.get(tp)
-        ]
+        begun = [tp for tp in self.sources() if not self._committed_offset.get(tp)]
         if begun:
             for tp, offset in (await self.earliest_offsets(*begun)).items():
                 await super().seek(tp, offset)
-        self._void(partitions | set(self.assignment()))
+        self._void(self.sources())
 
     async def seek(self, partition: TP, offset: int) -> None:
         """Go to `offset` of one partition."""
         self._void({partition})
         await super().seek(partition, offset)
         self._void({partition})
+
+    def sources(self) -> set[TP]:
+        """Return the assigned partitions that are committed: not those of changelogs."""
+        enabled = self.app.topics.acks_enabled_for
+        return {tp for tp in self.assignment() if enabled(tp.topic)}
 
     def _void(self, partitions: set[TP]) -> None:
         self._seeks += 1
@@ -77,13 +79,18 @@ class OrderedConsumer(Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Hand on records, none that was fetched before the last seek of its partition."""
+        dropped: set[TP] = set()
         async for tp, message in super().getmany(timeout):
             if self._sought_at.get(tp, 0) > self._fetched_at:
+                dropped.add(tp)
                 continue
             yield tp, message
             if self._sought_at.get(tp, 0) > self._fetched_at:
                 # Whoever took the record has noted it as read just now, behind the seek's back.
                 self._read_offset[tp] = self._sought[tp]
+        for tp in dropped:
+            # The seek is made in another thread: they may have been fetched after it all the same.
+            await self.seek(tp, self._sought[tp] or 0)
 
 
 @dataclass(slots=True)
@@ -96,6 +103,15 @@ class _Gap:
     sought_ms: int
 
 
+@dataclass(slots=True)
+class _Stall:
+    """Since when nothing has come of a partition that has more, and how long that is borne."""
+
+    expected: int
+    since_ms: int
+    patience_ms: int = STALLED_AFTER_MS
+
+
 class Sequence:
     """Tells for each event of a stage whether it is the next of its partition."""
 
@@ -104,16 +120,21 @@ class Sequence:
         self._kafka = kafka
         self._next: dict[TP, int] = {}
         self._waiting: dict[TP, _Gap] = {}
+        self._in_hand: set[TP] = set()
+        self._stalls: dict[TP, _Stall] = {}
 
     def forget(self) -> None:
         """Begin anew from what is committed, after a rebalance."""
         self._next.clear()
         self._waiting.clear()
+        self._in_hand.clear()
+        self._stalls.clear()
 
     def done(self, event: EventT[Any]) -> None:
         """Say that an event was worked on."""
         tp = event.message.tp
         self._next[tp] = max(self._next.get(tp, 0), event.message.offset + 1)
+        self._in_hand.discard(tp)
 
     async def is_next(self, event: EventT[Any]) -> bool:
         """Tell whether all before `event` was worked on; raises BrokerError when it never comes."""
@@ -127,6 +148,7 @@ class Sequence:
         )
         if not missing:
             self._waiting.pop(tp, None)
+            self._in_hand.add(tp)
             return True
         if tp not in self._waiting:
             now_ms = monotonic_ms()
@@ -151,6 +173,39 @@ class Sequence:
                 log.warning("%s: reading it again", where)
                 gap.sought_ms = now_ms
                 await consumer.seek(tp, gap.expected)
+
+    async def mend_stalls(self) -> None:
+        """Read again where the broker has more and nothing comes, though nothing is in hand.
+
+        To be called often, while the stage is ready. What was dropped at a partition's end leaves
+        no gap that a later event would show.
+        """
+        consumer: Any = self._app.consumer
+        now_ms = monotonic_ms()
+        for tp in consumer.sources():
+            end = consumer.highwater(tp)
+            expected = self._next.get(tp) or consumer._committed_offset.get(tp) or 0
+            if not end or expected >= end or tp in self._in_hand or tp in self._waiting:
+                self._stalls.pop(tp, None)
+                continue
+            stall = self._stalls.get(tp)
+            if stall is None or stall.expected != expected:
+                self._stalls[tp] = _Stall(expected, now_ms)
+            elif now_ms - stall.since_ms >= stall.patience_ms:
+                stall.since_ms = now_ms
+                # Where retention has removed the rest, there is nothing to wait for.
+                stall.patience_ms = min(2 * stall.patience_ms, LONGEST_STALL_MS)
+                await self._read_on(tp, expected, end)
+
+    async def _read_on(self, tp: TP, expected: int, end: int) -> None:
+        consumer: Any = self._app.consumer
+        try:
+            if not await self._exists(tp, expected, end):
+                return
+        except (KafkaError, BrokerError):
+            return  # The broker is away, which explains the stall.
+        log.warning("%s/%d stands at %d of %d: reading on", *tp, expected, end)
+        await consumer.seek(tp, expected)
 
     async def _first(self, tp: TP) -> int:
         """Return the offset to begin with: Faust hands on events before it has looked it up."""

@@ -21,6 +21,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from schemas.topics import Topic, Width
 from streams.errors import ConfigurationError
+from streams.learningsettings import DriftSettings, FeedbackSettings
 from streams.mistakes import explain, strangers, unreadable_lists
 from streams.modelsettings import ModelSettings
 from streams.section import PREFIX, Positive, Section
@@ -305,6 +306,8 @@ class Settings(BaseSettings):
     correlate: CorrelateSettings = CorrelateSettings()
     judge: JudgeSettings = JudgeSettings()
     model: ModelSettings = ModelSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
+    drift: DriftSettings = DriftSettings()
     worker: WorkerSettings = WorkerSettings()
 
 

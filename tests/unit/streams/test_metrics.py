@@ -18,8 +18,6 @@ WITHOUT_DATA_YET = {
     # The requirements name them; they get data from the API, a model and feedback.
     "HTTP_REQUEST_DURATION",
     "LLM_TOKENS_GENERATED",
-    "CLASSIFICATION_ACCURACY",
-    "MODEL_DRIFT_SCORE",
     "LLM_PROMPT_TOKENS",
     "LLM_CALLS",
     "LLM_FALLBACKS",

@@ -29,11 +29,14 @@ class Harness(Sequence):
 
     def __init__(self, committed: int, absent: frozenset[int] = frozenset()) -> None:
         self.sought: list[int] = []
+        self.end = 0
         self.unacked = {Message(PLACE, offset) for offset in range(20)}
         consumer = SimpleNamespace(
             _committed_offset={PLACE: committed},
             _unacked_messages=self.unacked,
             seek=self._seek,
+            sources=lambda: {PLACE},
+            highwater=lambda tp: self.end,
         )
         super().__init__(SimpleNamespace(consumer=consumer), KafkaSettings())
         self._absent = absent
@@ -101,12 +104,17 @@ def consumer(monkeypatch):
     async def perform_seek(self):
         self._read_offset[PLACE] = 5
 
+    async def seek(self, tp, offset):
+        self.sought_after_all.append((tp, offset))
+
+    monkeypatch.setattr(FaustConsumer, "seek", seek)
     monkeypatch.setattr(FaustConsumer, "getmany", getmany)
     monkeypatch.setattr(FaustConsumer, "_wait_next_records", wait_next_records)
     monkeypatch.setattr(FaustConsumer, "perform_seek", perform_seek)
     made = OrderedConsumer.__new__(OrderedConsumer)
     made._seeks, made._fetched_at, made._sought_at, made._sought = 0, 0, {}, {}
     made.seeks_while_waiting = 0
+    made.sought_after_all = []
     made._read_offset, made._gap = {}, {PLACE: "absent"}
     made.assignment = lambda: {PLACE}
     made._committed_offset = {PLACE: 5}
@@ -124,6 +132,8 @@ async def test_a_seek_voids_what_was_fetched_before_it(consumer):
     assert taken == [20]
     assert consumer._read_offset[PLACE] == 5
     assert consumer._gap == {}
+    # Two of three were dropped; the seek may have been before the fetch, so they are read again.
+    assert consumer.sought_after_all == [(PLACE, 5)]
 
 
 async def test_without_a_seek_everything_is_handed_on(consumer):
@@ -135,20 +145,43 @@ async def test_what_a_long_wait_brings_after_a_seek_is_not_void(consumer):
     assert [offset async for _, offset in consumer.getmany(1.0)] == [20, 21, 22]
 
 
-async def test_a_partition_without_a_commit_goes_back_to_its_beginning(consumer, monkeypatch):
-    sought = []
-
+async def test_a_partition_without_a_commit_goes_back_to_its_beginning(consumer):
     async def earliest_offsets(*places):
         return dict.fromkeys(places, 3)
 
-    async def seek(self, place, offset):
-        sought.append((place, offset))
-
-    monkeypatch.setattr(FaustConsumer, "seek", seek)
     consumer.earliest_offsets = earliest_offsets
     consumer._committed_offset = {PLACE: None}
     await consumer.perform_seek()
-    assert sought == [(PLACE, 3)]
+    assert consumer.sought_after_all == [(PLACE, 3)]
     consumer._committed_offset = {PLACE: 7}
     await consumer.perform_seek()
-    assert sought == [(PLACE, 3)]
+    assert consumer.sought_after_all == [(PLACE, 3)]
+
+
+async def test_what_was_dropped_at_the_end_is_read_again_unless_it_is_in_hand(monkeypatch):
+    clock = [1_000]
+    monkeypatch.setattr(ordered, "monotonic_ms", lambda: clock[0])
+    sequence = Harness(committed=10)
+    sequence.end = 13
+    assert await sequence.is_next(event(10))
+    for _ in range(3):
+        # A handler may take as long as it likes.
+        await sequence.mend_stalls()
+        clock[0] += ordered.STALLED_AFTER_MS
+    assert sequence.sought == []
+    sequence.done(event(10))
+    await sequence.mend_stalls()
+    clock[0] += ordered.STALLED_AFTER_MS
+    await sequence.mend_stalls()
+    assert sequence.sought == [11]
+
+
+async def test_what_retention_has_removed_at_the_end_is_no_stall(monkeypatch):
+    clock = [1_000]
+    monkeypatch.setattr(ordered, "monotonic_ms", lambda: clock[0])
+    sequence = Harness(committed=10, absent=frozenset({10, 11, 12}))
+    sequence.end = 13
+    for _ in range(3):
+        await sequence.mend_stalls()
+        clock[0] += ordered.LONGEST_STALL_MS
+    assert sequence.sought == []

@@ -52,6 +52,8 @@ def failure_of(
         return UnreachableError(text)
     if status in (408, 424, 425) or status >= 500:
         return ServerFaultError(text)
+    if 300 <= status < 400:
+        return RejectedError(f"{text}; set OPSPILOT_MODEL__URL to where it redirects")
     return RejectedError(text)
 
 

@@ -138,9 +138,7 @@ class OpenAiServer(ModelServer):
         self, act: Act, prompt: str, schema: Mapping[str, Any] | None, adapter: str | None
     ) -> tuple[str, str]:
         if act.text is not None:
-            return act.text, {"eos_token": "stop"}.get(
-                act.finish_reason or "", act.finish_reason or "stop"
-            )
+            return act.text, "length" if act.finish_reason == "length" else "stop"
         if schema is None:
             return "Certainly!", "stop"
         return json.dumps(self.habits.answer(prompt, schema, adapter)), "stop"

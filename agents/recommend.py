@@ -4,11 +4,9 @@ Comes in: Classification. Goes out: RemediationPlan. Promise: as in classify, th
 the stage's state; no plan holds an unblocked destructive command, and nothing is ever executed.
 """
 
-from time import perf_counter
-
-from agents.classify import BACKEND, revision_of
-from agents.logic.plans.planning import build_plan
-from agents.runbook_files import load_library
+from agents.classify import revision_of
+from agents.judgement import RECOMMEND
+from agents.modelled import backlog_behind, judgement_of
 from agents.services import ServiceDirectory
 from schemas.classification import Classification
 from schemas.envelope import cloud_event_headers
@@ -19,14 +17,13 @@ from streams.app import Delivery, Stage
 from streams.clock import now_ms
 from streams.settings import Settings
 
-STAGE = "recommend"
-
 
 def make_stage(settings: Settings) -> Stage:
     """Make the stage; nothing runs before its worker does."""
-    stage = Stage(STAGE, settings)
+    stage = Stage(RECOMMEND, settings)
     table = stage.table(REMEDIATIONS, revision_of)
-    library = load_library(settings.judge.runbook_folders)
+    judgement = judgement_of(stage)
+    judgement.load_for(RECOMMEND)
     directory = ServiceDirectory(settings)
 
     async def handle(delivery: Delivery) -> None:
@@ -37,12 +34,11 @@ def make_stage(settings: Settings) -> Stage:
         if before is not None and revision_of(before) >= classification.revision:
             return
         service = await directory.find(classification.incident.service)
-        started = perf_counter()
-        plan = build_plan(classification, service, library)
-        metrics.LLM_INFERENCE_LATENCY.labels(BACKEND, STAGE).observe(perf_counter() - started)
+        backlog = backlog_behind(judgement, stage, delivery, CLASSIFICATIONS)
+        plan = await judgement.plan(classification, service, backlog)
         headers = cloud_event_headers(
             plan,
-            source=STAGE,
+            source=RECOMMEND,
             event_id=f"{plan.incident_id}-{plan.revision}",
             time_ms=classification.incident.opened_ms,
             traceparent=delivery.traceparent,
@@ -61,4 +57,4 @@ def _measure(plan: RemediationPlan, classification: Classification) -> None:
             metrics.COMMANDS_JUDGED.labels(step.command.verdict).inc()
     if classification.incident.appended_ms:
         delay_seconds = max(0, now_ms() - classification.incident.appended_ms) / 1000
-        metrics.END_TO_END_DELAY.labels(STAGE).observe(delay_seconds)
+        metrics.END_TO_END_DELAY.labels(RECOMMEND).observe(delay_seconds)

@@ -58,6 +58,7 @@ def draw() -> float:
 class _Course:
     """One question under way."""
 
+    stage: str
     service: str
     ticket: Ticket
     begun_ms: int
@@ -69,13 +70,12 @@ class _Course:
 
 
 class Caller:
-    """Asks one backend for one stage of one process."""
+    """Asks one backend; one per process, since breaker and turns belong to the server."""
 
     def __init__(
         self,
         backend: Backend,
         settings: ModelSettings,
-        stage: str,
         *,
         now_ms: Callable[[], int] = monotonic_ms,
         chance: Callable[[], float] = draw,
@@ -84,7 +84,6 @@ class Caller:
         """Clock, chance and sleep are inputs, so that tests need neither time nor luck."""
         self.backend = backend
         self._settings = settings
-        self._stage = stage
         self._now_ms = now_ms
         self._chance = chance
         self._sleep = sleep
@@ -99,6 +98,11 @@ class Caller:
         metrics.LLM_BREAKER_OPEN.labels(backend.name).set(0)
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether a question would be answered by a refusal now."""
+        return not self._breaker.would_admit(self._now_ms())
+
+    @property
     def max_prompt_tokens(self) -> int:
         """Return the longest prompt, by the settings and by what the server takes."""
         told = self._info.max_prompt_tokens if self._info else None
@@ -108,21 +112,22 @@ class Caller:
         self,
         question: Question[T],
         *,
+        stage: str,
         service: str,
         backlog: int = 0,
         spent_seconds: float = 0.0,
     ) -> Outcome[T]:
         """Ask; `backlog` is how much waits behind it, `spent_seconds` what the budget has lost."""
-        if not self._breaker.would_admit(self._now_ms()):
+        if self.is_open:
             return Outcome(None, FallbackReason.BREAKER_OPEN)
         try:
             async with self._turns.turn(backlog, PATIENCE_SECONDS):
-                return await self._in_turn(question, service, spent_seconds)
+                return await self._in_turn(question, stage, service, spent_seconds)
         except TimeoutError:
             return Outcome(None, FallbackReason.BUSY)
 
     async def _in_turn(
-        self, question: Question[T], service: str, spent_seconds: float
+        self, question: Question[T], stage: str, service: str, spent_seconds: float
     ) -> Outcome[T]:
         begun_ms = self._now_ms()
         ticket = self._breaker.admit(begun_ms)
@@ -130,7 +135,7 @@ class Caller:
             return Outcome(None, FallbackReason.BREAKER_OPEN)
         budget_ms = round(1000 * max(0.0, self._settings.call_timeout_seconds - spent_seconds))
         course = _Course(
-            service, ticket, begun_ms, begun_ms + budget_ms, tries_left=self._settings.retries
+            stage, service, ticket, begun_ms, begun_ms + budget_ms, self._settings.retries
         )
         try:
             await self._learn_the_limit(course)
@@ -138,7 +143,7 @@ class Caller:
             found: tuple[T | None, FallbackReason | None] = (value, None)
             said: tuple[str | None, str | None] = (reply.model, reply.adapter)
         except ModelError as error:
-            log.info("%s asks the baseline instead: %s", self._stage, error)
+            log.info("%s goes without a model: %s", stage, error)
             found, said = (None, reason_of(error.reason)), (None, None)
         finally:
             self._breaker.withdrawn(ticket)
@@ -155,7 +160,7 @@ class Caller:
         try:
             return await self._one_answer(request, question, course)
         except BadAnswerError as error:
-            repair = question.repair(request, error.text, str(error))
+            repair = question.repair(request, error)
         return await self._one_answer(repair, question, course)
 
     async def _one_answer(
@@ -165,9 +170,9 @@ class Caller:
         try:
             value = question.read(reply.content, reply.text)
         except BadAnswerError:
-            self._count_call(BadAnswerError.reason)
+            self._count_call(course, BadAnswerError.reason)
             raise
-        self._count_call("answered")
+        self._count_call(course, "answered")
         return value, reply
 
     async def _tried(self, act: Callable[[], Awaitable[Any]], course: _Course) -> Any:
@@ -226,18 +231,18 @@ class Caller:
                 self.backend.complete(replace(request, timeout_seconds=left_seconds)), left_seconds
             )
         except ModelError as error:
-            self._count_call(error.reason)
+            self._count_call(course, error.reason)
             raise
         finally:
             in_flight.dec()
-            latency = metrics.LLM_INFERENCE_LATENCY.labels(self.backend.name, self._stage)
+            latency = metrics.LLM_INFERENCE_LATENCY.labels(self.backend.name, course.stage)
             latency.observe((self._now_ms() - begun_ms) / 1000)
         self._note(reply, course)
         return reply
 
     def _note(self, reply: Reply, course: _Course) -> None:
         course.tokens += reply.prompt_tokens + reply.completion_tokens
-        labels = self.backend.name, self._stage
+        labels = self.backend.name, course.stage
         metrics.LLM_PROMPT_TOKENS.labels(*labels).inc(reply.prompt_tokens)
         metrics.LLM_TOKENS_GENERATED.labels(*labels).inc(reply.completion_tokens)
         self._turns.more()
@@ -289,8 +294,8 @@ class Caller:
         is_open = self._breaker.state(self._now_ms()) is not BreakerState.CLOSED
         metrics.LLM_BREAKER_OPEN.labels(self.backend.name).set(is_open)
 
-    def _count_call(self, outcome: str) -> None:
-        metrics.LLM_CALLS.labels(self.backend.name, self._stage, outcome).inc()
+    def _count_call(self, course: _Course, outcome: str) -> None:
+        metrics.LLM_CALLS.labels(self.backend.name, course.stage, outcome).inc()
 
 
 async def _within(act: Awaitable[T], seconds: float) -> T:

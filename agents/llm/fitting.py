@@ -9,9 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from agents.llm.errors import TooLongError
 from agents.logic.prompting.prompts import Prompt
-
-ALL_ITEMS = 1_000
-"""More than any incident has: what is left out then is left out by the prompt's own bounds."""
+from agents.logic.prompting.questions import DEFAULT_ITEMS
 
 _CAUTION = 0.95
 """Items differ in length: those that are kept, being the most telling, may be the longer ones."""
@@ -20,9 +18,11 @@ Build = Callable[[int], Prompt]
 CountTokens = Callable[[str], Awaitable[int]]
 
 
-async def fit(build: Build, count_tokens: CountTokens, most_tokens: int) -> Prompt:
-    """Return the prompt; raises TooLongError, or what `count_tokens` raises."""
-    whole = build(ALL_ITEMS)
+async def fit(
+    build: Build, count_tokens: CountTokens, most_tokens: int, items: int = DEFAULT_ITEMS
+) -> Prompt:
+    """Return the prompt with at most `items`; raises TooLongError, or what counting raises."""
+    whole = build(items)
     if len(whole.text.encode()) <= most_tokens:
         return whole  # no tokenizer makes more than one token of a byte
     tokens = await count_tokens(whole.text)

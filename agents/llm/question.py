@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from agents.llm.errors import BadAnswerError
 from agents.llm.fitting import CountTokens
 from agents.llm.protocol import Request
 from agents.llm.reasons import FallbackReason
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +25,15 @@ class Question(Generic[T]):
     """Builds the request, counting tokens where it must; raises ModelError."""
     read: Callable[[Mapping[str, Any], str], T]
     """Reads content and text of an answer; raises BadAnswerError that says what is wrong."""
-    repair: Callable[[Request, str, str], Request]
-    """Asks again: the request, the text that came, what was wrong with it."""
+    repair: Callable[[Request, BadAnswerError], Request]
+    """Asks again, with the text that came and what was wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class Outcome(Generic[T_co]):
     """What came of a question; without a value there is a reason."""
 
-    value: T | None
+    value: T_co | None
     reason: FallbackReason | None
     model: str | None = None
     adapter: str | None = None

@@ -24,6 +24,8 @@ class FallbackReason(StrEnum):
     """The release in service names a backend that this process does not have."""
     BUSY = "busy"
     """So many waited for the server that the turn did not come in time."""
+    HOSTILE_EVIDENCE = "hostile-evidence"
+    """Lines of the evidence speak to a model, so what it answered was set aside."""
     ADAPTER_SILENT = "adapter-silent"
     """The base model answered: the probe found no sign of the adapter."""
     ADAPTER_UNPROVEN = "adapter-unproven"

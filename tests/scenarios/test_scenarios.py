@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.classify import judge_incident
 from agents.logic.judging.classifier import Classifier, load_classifier
+from agents.logic.judging.incidents import judge_incident
 from agents.logic.pipeline import Line, run_lines
 from agents.logic.windows.grading import Grader
 from schemas.incident import Incident

@@ -3,10 +3,12 @@
 import pytest
 from written_findings import correlate, finding
 
-from agents.classify import judge_incident, revision_of, to_record
+from agents.classify import revision_of
 from agents.logic.judging.classifier import Classifier, load_classifier
+from agents.logic.judging.incidents import judge_incident
+from agents.logic.judging.records import to_record
 from agents.state_codec import pack, position_of, unpack
-from schemas.classification import Classification
+from schemas.classification import Classification, Judge
 from schemas.incident import Incident
 from schemas.vocabulary import Category, FindingKind, Severity
 
@@ -58,13 +60,15 @@ def test_an_incident_without_lines_is_judged_by_what_was_seen(classifier: Classi
 def test_the_record_holds_all_that_a_plan_needs(classifier: Classifier):
     incident = incident_of(DEADLOCK)
     verdict = judge_incident(incident, classifier)
-    record = to_record(incident, verdict, "baseline-abc", 1.23456)
+    record = to_record(
+        incident, verdict, Judge(backend="baseline", model="baseline-abc", latency_ms=1.23456)
+    )
     assert (record.incident_id, record.revision) == (incident.id, incident.revision)
     assert record.category is verdict.category
     assert record.priority is verdict.priority
     assert record.abstained is verdict.abstained
     assert record.judge.model == "baseline-abc"
-    assert record.judge.latency_ms == 1.235
+    assert record.judge.latency_ms == 1.23456
     assert record.evidence == incident.analysis.evidence
     brief = record.incident
     for name in ("service", "services", "title", "status", "opened_ms", "count", "ties",
@@ -75,14 +79,22 @@ def test_the_record_holds_all_that_a_plan_needs(classifier: Classifier):
 
 def test_the_revision_is_read_without_the_rest(classifier: Classifier):
     incident = incident_of(DEADLOCK)
-    record = to_record(incident, judge_incident(incident, classifier), "m", 0.0)
+    record = to_record(
+        incident,
+        judge_incident(incident, classifier),
+        Judge(backend="baseline", model="m", latency_ms=0.0),
+    )
     assert revision_of(record.to_bytes()) == incident.revision
     assert revision_of(b'{"revision": 4, "from": "the future"}') == 4
 
 
 def test_more_lines_than_the_record_takes_are_cut(classifier: Classifier):
     incident = incident_of(*(f"{DEADLOCK} {'x' * 400} {i}" for i in range(40)))
-    record = to_record(incident, judge_incident(incident, classifier), "m", 0.0)
+    record = to_record(
+        incident,
+        judge_incident(incident, classifier),
+        Judge(backend="baseline", model="m", latency_ms=0.0),
+    )
     assert len(record.summary) <= 512
 
 

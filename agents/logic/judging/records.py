@@ -1,0 +1,46 @@
+"""The record of a verdict, and what recommend needs of its incident.
+
+Comes in: an incident, the verdict on it, who judged. Goes out: a Classification. Promise: pure; a
+plan can be made from the record alone.
+"""
+
+from agents.logic.judging.verdict import Verdict
+from schemas.classification import Classification, IncidentBrief, Judge
+from schemas.incident import Incident
+
+MAX_SUMMARY = 512
+
+
+def to_record(
+    incident: Incident, verdict: Verdict, judge: Judge, suggested_actions: tuple[str, ...] = ()
+) -> Classification:
+    """Put a verdict and what recommend needs of the incident into one record.
+
+    `suggested_actions` are a model's; without any, those of the analysis stand.
+    """
+    return Classification(
+        incident_id=incident.id,
+        revision=incident.revision,
+        category=verdict.category,
+        subcategory=verdict.subcategory,
+        severity=verdict.severity,
+        priority=verdict.priority,
+        confidence=verdict.confidence,
+        abstained=verdict.abstained,
+        summary=verdict.summary[:MAX_SUMMARY],
+        suggested_actions=suggested_actions or incident.analysis.suggested_actions,
+        judge=judge,
+        evidence=incident.analysis.evidence,
+        incident=IncidentBrief(
+            service=incident.service,
+            services=incident.services,
+            title=incident.title,
+            status=incident.status,
+            opened_ms=incident.opened_ms,
+            count=incident.count,
+            ties=incident.ties,
+            analysis=incident.analysis,
+            description=incident.description,
+            appended_ms=incident.appended_ms,
+        ),
+    )

@@ -1,0 +1,35 @@
+"""Gives a stage its Judgement: from the settings, and from the releases in Kafka.
+
+Comes in: a stage. Goes out: a Judgement. Promise: without a model server nothing is read and no
+client is made; with one, the models topic is read to its end before the first judgement, and a
+rollout is probed when it comes, not when the next incident does.
+"""
+
+from agents.judgement import Judgement, make_model_backend
+from agents.releases import Releases
+from schemas.topics import MODELS, Topic
+from streams.app import Delivery, Stage
+from streams.compacted import CompactedTopic
+
+
+def judgement_of(stage: Stage) -> Judgement:
+    """Make the judgement of one stage; nothing runs before its worker does."""
+    settings = stage.settings
+    folders = settings.judge.runbook_folders
+    backend = make_model_backend(settings.model, folders)
+    if backend is None:
+        return Judgement(settings.model, folders)
+    releases = Releases(CompactedTopic(settings, MODELS), backend)
+
+    async def follow_releases() -> None:
+        await releases.follow()
+
+    stage.app.task(follow_releases)
+    return Judgement(settings.model, folders, backend=backend, chooser=releases)
+
+
+def backlog_behind(judgement: Judgement, stage: Stage, delivery: Delivery, topic: Topic) -> int:
+    """Return how many records of the delivery's partition wait; 0 where nobody needs to know."""
+    if not judgement.asks_a_model:
+        return 0
+    return stage.lags().get((stage.settings.topics.name(topic), delivery.partition), 0)

@@ -10,13 +10,19 @@ from schemas.topics import (
     CLASSIFICATIONS,
     CORRELATE_STATE,
     DEAD_LETTERS,
+    DRIFT,
+    DRIFT_STATE,
+    FEEDBACK,
     FINDINGS,
     INCIDENTS,
     LEDGER,
     LOGS_DIGESTS,
     LOGS_RAW,
+    MODELS,
     REMEDIATIONS,
     SERVICES,
+    TRAINING_REQUESTS,
+    TRAINING_RESULTS,
     Topic,
 )
 from streams.settings import Settings
@@ -27,6 +33,7 @@ READS: Mapping[str, tuple[Topic, ...]] = {
     "correlate": (FINDINGS, CORRELATE_STATE, SERVICES),
     "classify": (INCIDENTS, CLASSIFICATIONS),
     "recommend": (CLASSIFICATIONS, REMEDIATIONS, SERVICES),
+    "drift": (FEEDBACK, CLASSIFICATIONS, DRIFT_STATE, MODELS, TRAINING_REQUESTS),
 }
 WRITES: Mapping[str, tuple[Topic, ...]] = {
     "ingest": (LOGS_DIGESTS, LEDGER, DEAD_LETTERS),
@@ -34,6 +41,15 @@ WRITES: Mapping[str, tuple[Topic, ...]] = {
     "correlate": (CORRELATE_STATE, INCIDENTS, DEAD_LETTERS),
     "classify": (CLASSIFICATIONS, DEAD_LETTERS),
     "recommend": (REMEDIATIONS, DEAD_LETTERS),
+    "drift": (
+        FEEDBACK,
+        DRIFT_STATE,
+        DRIFT,
+        TRAINING_REQUESTS,
+        TRAINING_RESULTS,
+        MODELS,
+        DEAD_LETTERS,
+    ),
 }
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "See it work: replay logs through a pipeline of its own, print the incidents.",
     "replay": "Send the lines of log files to Kafka.",
     "submit": "Report an incident in your own words.",
+    "feedback": "Say what is right or wrong with a verdict; erase a person's words.",
     "tail": "Follow a result topic.",
     "judge": "Judge lines without Kafka.",
     "services": "Say who owns a service, where it runs and what it needs.",

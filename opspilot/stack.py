@@ -18,7 +18,7 @@ from opspilot.local.model.beside import RunningModel, judge_variables, running_m
 from opspilot.local.resolve import resolve_broker
 from opspilot.local.supervisor import Supervisor
 from opspilot.local.worker import WorkerSpec, WorkerStatus, stage_worker
-from schemas.topics import FINDINGS, INCIDENTS, LOGS_DIGESTS, LOGS_RAW, Topic, Width
+from schemas.topics import FEEDBACK, FINDINGS, INCIDENTS, LOGS_DIGESTS, LOGS_RAW, Topic, Width
 from streams.admin import create_topics
 from streams.errors import ConfigurationError
 from streams.kafka import uses_sasl, uses_tls
@@ -27,6 +27,8 @@ from streams.settings import SecurityProtocol, Settings, load_settings
 
 KAFKA_VARIABLE = f"{PREFIX}KAFKA__BOOTSTRAP"
 STAGES = ("ingest", "analyze", "correlate", "classify", "recommend")
+LEARNING = ("drift",)
+"""What learns from feedback: without it incidents are judged all the same."""
 JUDGES = ("classify", "recommend")
 SOURCES: Mapping[str, Topic] = {
     "ingest": LOGS_RAW,
@@ -34,6 +36,7 @@ SOURCES: Mapping[str, Topic] = {
     "correlate": FINDINGS,
     "classify": INCIDENTS,
     "recommend": INCIDENTS,
+    "drift": FEEDBACK,
 }
 """Where the partitions come from that bound a stage's processes."""
 READY_SECONDS = 90.0
@@ -56,6 +59,8 @@ class StackPlan:
     """Prefix of topics and groups, where not that of the settings."""
     local_model: bool = False
     """Start the local model and have it judge, whatever the settings say."""
+    stages: tuple[str, ...] = STAGES
+    """Which stages run."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,7 @@ def worker_specs(
     `judging` goes to the stages that ask a model, and to no other.
     """
     specs = []
-    for stage in STAGES:
+    for stage in plan.stages:
         count = plan.members.get(stage, 1)
         for number in range(1, count + 1):
             name = stage if count == 1 else f"{stage}-{number}"

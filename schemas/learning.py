@@ -10,7 +10,11 @@ from schemas.vocabulary import Category, Severity
 
 
 class Feedback(Record):
-    """What a person says of one verdict; the latest word per person and incident counts."""
+    """What a person says of one verdict; the latest word per person and incident counts.
+
+    `signature` is an HMAC of the other fields (agents/logic/feedback/signing.py); all words without
+    one count as those of a single person.
+    """
 
     TYPE: ClassVar[str] = "feedback"
     type: Literal["feedback"] = "feedback"
@@ -32,7 +36,11 @@ class Feedback(Record):
 
 
 class DriftScore(Record):
-    """How far one model and adapter have drifted, over a sliding window of feedback."""
+    """How far one model and adapter have drifted, over a sliding window of feedback.
+
+    `score` is the share of verdicts that people called wrong, each person's counted up to a bound;
+    `category_shift` is the population stability index of the verdicts' categories.
+    """
 
     TYPE: ClassVar[str] = "drift"
     type: Literal["drift"] = "drift"
@@ -47,6 +55,8 @@ class DriftScore(Record):
     errors_by_category: dict[Category, Share] = Field(default_factory=dict)
     category_shift: float = Field(ge=0)
     abstention_rate: Share
+    people: Count = 0
+    """How many people the samples come from; all that do not sign are one."""
     at_ms: EpochMs
 
 
@@ -74,6 +84,10 @@ class TrainingState(StrEnum):
     REFUSED = "refused"
     RELEASED = "released"
     FAILED = "failed"
+    PROMOTED = "promoted"
+    """A challenger's own feedback made it the champion."""
+    ROLLED_BACK = "rolled_back"
+    """Feedback took an adapter out of service again."""
 
 
 class RetrainingResult(Record):
@@ -113,5 +127,10 @@ class ModelRelease(Record):
     adapter: ShortText | None = None
     adapter_digest: str | None = None
     share: Share = 1.0
+    previous_backend: ShortText | None = None
+    previous_model: ShortText | None = None
+    """What served before and is gone back to on bad feedback; None: there is nothing to go to."""
     previous_adapter: ShortText | None = None
+    previous_adapter_digest: str | None = None
+    reason: ShortText | None = None
     released_ms: EpochMs

@@ -165,12 +165,16 @@ SERVICES = Topic(
 )
 FEEDBACK = Topic(
     "feedback",
-    "incident id",
-    "What people say of the verdicts.",
+    "incident id, author",
+    "What people say of the verdicts; the latest word of each on each incident.",
     Width.ONE,
-    Cleanup.DELETE,
+    # Compacted, so that a person can be erased by tombstones (docs/decisions/0010-feedback.md).
+    Cleanup.COMPACT,
     FOR_EVER,
     (Feedback,),
+    extra=MappingProxyType(
+        {"min.compaction.lag.ms": str(HOUR_MS), "max.compaction.lag.ms": str(DAY_MS)}
+    ),
 )
 DRIFT = Topic(
     "drift",
@@ -232,6 +236,9 @@ ANALYZE_STATE = _changelog(
 CORRELATE_STATE = _changelog(
     "correlate.state", Width.ONE, "Findings and incidents that may still change."
 )
+DRIFT_STATE = _changelog(
+    "drift.state", Width.ONE, "The words on verdicts in the window, and drift episodes."
+)
 
 TOPICS: Mapping[str, Topic] = MappingProxyType(
     {
@@ -253,6 +260,7 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
             LEDGER,
             ANALYZE_STATE,
             CORRELATE_STATE,
+            DRIFT_STATE,
         )
     }
 )

@@ -59,7 +59,7 @@ def up(
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("OpsPilot starts; Ctrl-C stops it", markup=False)
     # Imported late: the first line is on the screen before the pipeline's modules are loaded.
-    from opspilot.stack import StackPlan, named_kafka, running_stack
+    from opspilot.stack import LEARNING, STAGES, StackPlan, named_kafka, running_stack
 
     members = {
         "ingest": ingest,
@@ -68,7 +68,14 @@ def up(
         "recommend": recommend,
     }
     kafka = named_kafka()
-    plan = StackPlan(data, members, kafka, None if kafka else port, local_model=model is not None)
+    plan = StackPlan(
+        data,
+        members,
+        kafka,
+        None if kafka else port,
+        local_model=model is not None,
+        stages=STAGES + LEARNING,
+    )
     stopping = threading.Event()
     previous = {s: signal.signal(s, _interrupt) for s in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -16,12 +16,18 @@ from schemas.topics import (
     CLASSIFICATIONS,
     CORRELATE_STATE,
     DEAD_LETTERS,
+    DRIFT,
+    DRIFT_STATE,
+    FEEDBACK,
     FINDINGS,
     INCIDENTS,
     LEDGER,
     LOGS_DIGESTS,
+    MODELS,
     REMEDIATIONS,
     SERVICES,
+    TRAINING_REQUESTS,
+    TRAINING_RESULTS,
     Topic,
 )
 from streams.admin import check_topics
@@ -39,6 +45,7 @@ class StageName(StrEnum):
     CORRELATE = "correlate"
     CLASSIFY = "classify"
     RECOMMEND = "recommend"
+    DRIFT = "drift"
     MODEL = "model"
 
 
@@ -47,8 +54,18 @@ NEEDS: dict[StageName, tuple[Topic, ...]] = {
     StageName.INGEST: (LOGS_DIGESTS, LEDGER, DEAD_LETTERS),
     StageName.ANALYZE: (LOGS_DIGESTS, ANALYZE_STATE, FINDINGS, LEDGER, DEAD_LETTERS),
     StageName.CORRELATE: (FINDINGS, CORRELATE_STATE, INCIDENTS, SERVICES, DEAD_LETTERS),
-    StageName.CLASSIFY: (INCIDENTS, CLASSIFICATIONS, DEAD_LETTERS),
-    StageName.RECOMMEND: (CLASSIFICATIONS, REMEDIATIONS, SERVICES, DEAD_LETTERS),
+    StageName.CLASSIFY: (INCIDENTS, CLASSIFICATIONS, MODELS, DEAD_LETTERS),
+    StageName.RECOMMEND: (CLASSIFICATIONS, REMEDIATIONS, SERVICES, MODELS, DEAD_LETTERS),
+    StageName.DRIFT: (
+        FEEDBACK,
+        CLASSIFICATIONS,
+        DRIFT_STATE,
+        DRIFT,
+        TRAINING_REQUESTS,
+        TRAINING_RESULTS,
+        MODELS,
+        DEAD_LETTERS,
+    ),
 }
 
 

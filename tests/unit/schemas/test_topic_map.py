@@ -9,6 +9,8 @@ from schemas.topics import (
     CLASSIFICATIONS,
     CORRELATE_STATE,
     DEAD_LETTERS,
+    DRIFT_STATE,
+    FEEDBACK,
     FINDINGS,
     INCIDENTS,
     LOGS_DIGESTS,
@@ -28,6 +30,7 @@ STAGES = {
     "correlate": (FINDINGS, CORRELATE_STATE),
     "classify": (INCIDENTS, CLASSIFICATIONS),
     "recommend": (CLASSIFICATIONS, REMEDIATIONS),
+    "drift": (FEEDBACK, DRIFT_STATE),
 }
 
 
@@ -53,7 +56,7 @@ def test_the_topics_of_the_design_are_there():
         "drift training.requests training.results models dead-letters ledger"
     )
     assert set(wanted.split()) <= set(TOPICS)
-    assert set(TOPICS) - set(wanted.split()) == {"analyze.state", "correlate.state"}
+    assert set(TOPICS) - set(wanted.split()) == {"analyze.state", "correlate.state", "drift.state"}
 
 
 @each_topic

@@ -98,6 +98,11 @@ class Engine:
         xllamacpp: Any = importlib.import_module(ENGINE)
         parameters = _parameters(xllamacpp, model, bounds)
         parameters.lora_adapters = [_lora(xllamacpp, one) for one in adapters]
+        if adapters:
+            # llama.cpp keeps what it has read of a prompt without regard to the adapter that read
+            # it, so the next answer would come from a mixture (ggml-org/llama.cpp issue 26207).
+            parameters.cache_prompt = False
+            parameters.cache_ram_mib = 0
         try:
             self._server = xllamacpp.Server(parameters)
         except RuntimeError as error:
@@ -134,7 +139,7 @@ def _parameters(xllamacpp: Any, model: ModelFile, bounds: Bounds) -> Any:
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = bounds.threads
     parameters.n_threads_http = bounds.slots + SPARE_HTTP_THREADS
     parameters.cache_ram_mib = PROMPT_CACHE_MIB
-    parameters.lora_init_without_apply = True  # a request that names no adapter gets the base
+    parameters.lora_init_without_apply = True
     parameters.endpoint_metrics = True
     parameters.endpoint_slots = False  # it shows prompts
     parameters.ui = False
@@ -150,5 +155,5 @@ def _parameters(xllamacpp: Any, model: ModelFile, bounds: Bounds) -> Any:
 def _lora(xllamacpp: Any, adapter: AdapterFile) -> Any:
     information = xllamacpp.CommonAdapterLoraInfo()
     information.path = str(adapter.path)
-    information.scale = 1.0
+    information.scale = 0.0  # a request that names no adapter gets the base
     return information

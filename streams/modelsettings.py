@@ -97,3 +97,9 @@ class ModelSettings(Section):
                 f"backend {self.backend} also needs {PREFIX}MODEL__URL, such as http://tgi:8080"
             )
         return self
+
+    def with_hub_token(self, token: str | None) -> "ModelSettings":
+        """Take Hugging Face's own variable for the key where a server judges and none is set."""
+        if not token or self.api_key is not None or self.backend is BackendName.BASELINE:
+            return self
+        return self.model_copy(update={"api_key": SecretStr(token)})

@@ -317,9 +317,11 @@ def load_settings() -> Settings:
     if problems:
         raise ConfigurationError("; ".join(problems))
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         raise ConfigurationError(explain(error, PREFIX)) from None
     except SettingsError:
         problems = list(unreadable_lists(os.environ, PREFIX, Settings.model_fields))
         raise ConfigurationError("; ".join(problems)) from None
+    model = settings.model.with_hub_token(os.environ.get("HF_TOKEN"))
+    return settings.model_copy(update={"model": model})

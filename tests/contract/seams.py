@@ -36,6 +36,6 @@ def make_server(name: str) -> ModelServer:
     return servers[name]()
 
 
-def backend_for(url: str, name: str = "openai", **settings: object) -> Backend:
+def backend_for(url: str, name: str = "openai", /, **settings: object) -> Backend:
     given = {"backend": name, "url": url, "api_key": KEY, "call_timeout_seconds": 120} | settings
     return make_backend(ModelSettings.model_validate(given))

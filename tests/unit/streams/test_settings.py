@@ -145,3 +145,19 @@ def test_a_mistake_beside_a_secret_does_not_quote_it(monkeypatch: pytest.MonkeyP
         OPSPILOT_KAFKA__SECURITY_PROTOCOL="SASL_SSL",
     )
     assert SECRET not in said
+
+
+def test_the_hubs_own_variable_is_the_key_where_a_server_judges_and_none_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("HF_TOKEN", "hf_of_the_environment")
+    assert load_settings().model.api_key is None, "the baseline needs no key"
+    monkeypatch.setenv("OPSPILOT_MODEL__BACKEND", "tgi")
+    monkeypatch.setenv("OPSPILOT_MODEL__URL", "http://tgi:8080")
+    settings = load_settings()
+    assert settings.model.api_key is not None
+    assert settings.model.api_key.get_secret_value() == "hf_of_the_environment"
+    assert "hf_of" not in repr(settings)
+    monkeypatch.setenv("OPSPILOT_MODEL__API_KEY", "mine")
+    mine = load_settings().model.api_key
+    assert mine is not None and mine.get_secret_value() == "mine"

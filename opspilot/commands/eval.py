@@ -1,59 +1,65 @@
 """`opspilot eval`: measures what the pipeline decides against labelled data; needs no Kafka.
 
-Comes in: files with labels. Goes out: tables, each beside the yardstick that it must beat.
-Promise: nothing is trained or tuned here; the same file gives the same figures.
+Comes in: files with labels, or the sets of this project. Goes out: tables, each beside the
+yardstick that it must beat. Promise: nothing is trained or tuned here; a model is asked only where
+one is named.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from importlib.util import find_spec
+import asyncio
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from agents.logic.inspection import Inspector
 from agents.logic.judging.classifier import load_classifier
+from agents.runbook_files import load_library
+from opspilot.evaluating.classification import classification_figures
+from opspilot.evaluating.commands import command_figures
+from opspilot.evaluating.detection import detection_figures
+from opspilot.evaluating.figures import Figures, show
+from opspilot.evaluating.grouping import grouping_figures
+from opspilot.evaluating.injection import injection_figures, try_all
+from opspilot.evaluating.report import fill
+from opspilot.evaluating.servers import make_judgement
 from opspilot.logfiles import whole_lines
-from schemas.vocabulary import Category, Severity
 from streams.errors import InputError
-from training.evaluation.classification import Report, Said, report
-from training.evaluation.detection import detection_report, read_bags
-from training.evaluation.grouping import (
-    Parser,
-    evaluate,
-    parse_with_drain3,
-    parse_with_opspilot,
-)
-from training.evaluation.items import Item, read_items
+from streams.modelsettings import BackendName
+from training.evaluation.commands import read_commands
+from training.evaluation.detection import read_bags
+from training.evaluation.injection import read_attempts
+from training.evaluation.items import read_items
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Measure the judge on labelled lines.\n\nExample: opspilot eval detection windows.jsonl",
 )
 
+BackendOption = Annotated[
+    BackendName, typer.Option("--backend", help="Who judges; a server stands beside the baseline.")
+]
+UrlOption = Annotated[str | None, typer.Option("--url", help="Where the model server is.")]
+ModelOption = Annotated[str | None, typer.Option("--model", help="The model's name there.")]
+AdapterOption = Annotated[str | None, typer.Option("--adapter", help="An adapter to ask.")]
+SetArgument = Annotated[
+    Path | None, typer.Argument(help="A YAML file of the same form; without: this project's own.")
+]
+
 
 @app.command()
 def classification(
     file: Annotated[Path, typer.Argument(help="JSON lines: system, examples, category, ...")],
+    backend: BackendOption = BackendName.BASELINE,
+    url: UrlOption = None,
+    model: ModelOption = None,
+    adapter: AdapterOption = None,
 ) -> None:
-    """Measure category, severity and confidence as `opspilot judge` gives them.
+    """Measure category, severity, confidence, latency and tokens, of a model beside the baseline.
 
     Example: opspilot eval classification labelled.jsonl
     """
-    lines = [line.decode("utf-8", "replace") for line in whole_lines(file)]
-    items = read_items(lines, file.name)
-    inspector = Inspector(load_classifier())
-    said = []
-    for item in items:
-        verdict = inspector.inspect(item.service, item.lines).verdict
-        said.append(Said(verdict.category, verdict.severity, verdict.confidence, verdict.abstained))
-    truths = [item.truth for item in items]
-    console = Console()
-    console.print(_figures(report(truths, said), report(truths, _yardstick(items))))
-    console.print(_categories(report(truths, said)))
+    show(_classification(file, backend, url, model, adapter))
 
 
 @app.command()
@@ -64,23 +70,7 @@ def detection(
 
     Example: opspilot eval detection windows.jsonl
     """
-    lines = [line.decode("utf-8", "replace") for line in whole_lines(file)]
-    bags = read_bags(lines, file.name)
-    inspector = Inspector(load_classifier())
-    said = [inspector.inspect(bag.service, bag.lines).is_incident for bag in bags]
-    expected = [bag.is_incident for bag in bags]
-    judged = detection_report(expected, said)
-    constant = detection_report(expected, [True] * len(bags))
-    title = f"{judged.bags} windows, {judged.incidents} incidents"
-    table = Table(title=title, box=None, header_style="bold")
-    table.add_column("")
-    table.add_column("opspilot", justify="right")
-    table.add_column("always an incident", justify="right")
-    table.add_row("found", str(judged.found), str(constant.found))
-    table.add_row("false alarms", str(judged.false_alarms), str(constant.false_alarms))
-    for name in ("precision", "recall", "f1"):
-        table.add_row(name, _number(getattr(judged, name)), _number(getattr(constant, name)))
-    Console().print(table)
+    show(_detection(file))
 
 
 @app.command()
@@ -91,74 +81,114 @@ def grouping(
 
     Example: opspilot eval grouping loghub/
     """
-    parsers: dict[str, Parser] = {"opspilot": parse_with_opspilot}
-    if find_spec("drain3") is not None:
-        parsers["drain3"] = lambda lines: parse_with_drain3(lines, masks=False)
-        parsers["drain3 with masks"] = lambda lines: parse_with_drain3(lines, masks=True)
+    show(grouping_figures(folder))
+
+
+@app.command()
+def injection(
+    file: SetArgument = None,
+    backend: BackendOption = BackendName.BASELINE,
+    url: UrlOption = None,
+    model: ModelOption = None,
+    adapter: AdapterOption = None,
+) -> None:
+    """Measure how far text in log lines moves category, severity and plan, beside harmless text.
+
+    Example: opspilot eval injection
+    """
+    show(_injection(file, backend, url, model, adapter))
+
+
+@app.command()
+def commands(file: SetArgument = None) -> None:
+    """Measure what the command policy says of destructive, changing and harmless commands.
+
+    Example: opspilot eval commands
+    """
+    show(_commands(file))
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option("--out", help="The Markdown file to bring up to date.")],
+    labelled: Annotated[
+        Path | None, typer.Option("--classification", help="As for eval classification.")
+    ] = None,
+    windows: Annotated[
+        Path | None, typer.Option("--detection", help="As for eval detection.")
+    ] = None,
+    loghub: Annotated[Path | None, typer.Option("--grouping", help="As for eval grouping.")] = None,
+    backend: BackendOption = BackendName.BASELINE,
+    url: UrlOption = None,
+    model: ModelOption = None,
+    adapter: AdapterOption = None,
+) -> None:
+    """Write the measured parts of docs/evals.md anew; a part without data stays as it is.
+
+    Example: opspilot eval report --out docs/evals.md --detection windows.jsonl
+    """
+    text = _read_text(out)
+    asked = "" if backend is BackendName.BASELINE else f" --backend {backend} --url URL"
+    parts = {
+        "commands": ("opspilot eval commands", _commands(None)),
+        "injection": (
+            f"opspilot eval injection{asked}", _injection(None, backend, url, model, adapter)
+        ),
+    }  # fmt: skip
+    if labelled is not None:
+        tables = _classification(labelled, backend, url, model, adapter)
+        parts["classification"] = f"opspilot eval classification FILE{asked}", tables
+    if windows is not None:
+        parts["detection"] = "opspilot eval detection FILE", _detection(windows)
+    if loghub is not None:
+        parts["grouping"] = "opspilot eval grouping FOLDER", grouping_figures(loghub)
+    for name, (command, tables) in parts.items():
+        text = fill(text, name, command, tables)
+    out.write_text(text, encoding="utf-8")
+
+
+def _classification(
+    file: Path, backend: BackendName, url: str | None, model: str | None, adapter: str | None
+) -> list[Figures]:
+    lines = [line.decode("utf-8", "replace") for line in whole_lines(file)]
+    items = read_items(lines, file.name)
+    asked = None
+    if backend is not BackendName.BASELINE:
+        asked = make_judgement(backend, url, model, adapter)
+    return classification_figures(items, Inspector(load_classifier()), asked)
+
+
+def _detection(file: Path) -> list[Figures]:
+    lines = [line.decode("utf-8", "replace") for line in whole_lines(file)]
+    return detection_figures(read_bags(lines, file.name), Inspector(load_classifier()))
+
+
+def _injection(
+    file: Path | None,
+    backend: BackendName,
+    url: str | None,
+    model: str | None,
+    adapter: str | None,
+) -> list[Figures]:
+    attempts = read_attempts(*_set(file, "injections.yaml"))
+    judgement = make_judgement(backend, url, model, adapter)
+    return injection_figures(asyncio.run(try_all(attempts, judgement)))
+
+
+def _commands(file: Path | None) -> list[Figures]:
+    return command_figures(read_commands(*_set(file, "commands.yaml")), load_library())
+
+
+def _set(file: Path | None, packaged: str) -> tuple[str, str]:
+    """Return the text and the name of a set: the given file, or that of this project."""
+    if file is not None:
+        return _read_text(file), file.name
+    folder = files("training.evaluation") / "sets"
+    return (folder / packaged).read_text(encoding="utf-8"), packaged
+
+
+def _read_text(file: Path) -> str:
     try:
-        result = evaluate(folder, parsers)
-    except FileNotFoundError:
-        raise InputError(
-            f"{folder} holds no SYSTEM/SYSTEM_2k.log_structured.csv: give a folder of LogHub's."
-        ) from None
-    table = Table(title="grouping / parsing accuracy", box=None, header_style="bold")
-    table.add_column("system")
-    for name in parsers:
-        table.add_column(name, justify="right")
-    for system, row in result.items():
-        table.add_row(system, *(f"{row[name][0]:.3f} / {row[name][1]:.3f}" for name in parsers))
-    means = [
-        tuple(sum(row[name][place] for row in result.values()) / len(result) for place in (0, 1))
-        for name in parsers
-    ]
-    table.add_row("mean", *(f"{mean[0]:.3f} / {mean[1]:.3f}" for mean in means))
-    Console().print(table)
-
-
-def _yardstick(items: Sequence[Item]) -> list[Said]:
-    """Return what a judge says that reads nothing: the commonest category, always medium."""
-    (category, count), *_ = Counter(item.truth.category for item in items).most_common(1)
-    return [Said(category, Severity.MEDIUM, count / len(items))] * len(items)
-
-
-def _figures(judged: Report, constant: Report) -> Table:
-    table = Table(title=f"{judged.items} items", box=None, header_style="bold")
-    table.add_column("")
-    table.add_column("baseline judge", justify="right")
-    table.add_column("constant answer", justify="right")
-    rows = {
-        "category, strict": "strict",
-        "category, lenient": "lenient",
-        "category, macro-F1": "macro_f1",
-        "severity, exact": "severity_exact",
-        "severity, within one": "severity_within_one",
-        "severity, quadratic kappa": "severity_kappa",
-        "calibration error (5 bins)": "calibration_error",
-        "  its lower bound (bootstrap, 5 %)": "calibration_error_lower",
-        "  its upper bound (bootstrap, 95 %)": "calibration_error_upper",
-        "abstained": "abstained",
-        "strict where not abstained": "strict_when_answered",
-    }
-    for label, name in rows.items():
-        table.add_row(label, _number(getattr(judged, name)), _number(getattr(constant, name)))
-    return table
-
-
-def _categories(judged: Report) -> Table:
-    table = Table(box=None, header_style="bold")
-    for heading in ("category", "items", "precision", "recall", "F1"):
-        table.add_column(heading, justify="left" if heading == "category" else "right")
-    for category in Category:
-        figures = judged.per_category[category]
-        table.add_row(
-            category.value,
-            str(figures.items),
-            _number(figures.precision),
-            _number(figures.recall),
-            _number(figures.f1),
-        )
-    return table
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read as text: {error}.") from None

@@ -1,0 +1,1 @@
+"""What the commands of `opspilot eval` measure, and how it is shown."""

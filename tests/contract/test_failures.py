@@ -67,7 +67,7 @@ async def test_a_failure_has_its_error(seam: Seam, name: str):
     await seam.backend.complete(QUESTION)
     before = len(seam.fake.generations)
     seam.fake.script(act)
-    seconds = 0.4 if expected is TimedOutError else 30.0
+    seconds = 1.0 if expected is TimedOutError else 30.0
     with pytest.raises(ModelError) as raised:
         await seam.backend.complete(replace(QUESTION, timeout_seconds=seconds))
     assert type(raised.value) is expected

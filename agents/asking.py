@@ -14,9 +14,11 @@ from agents.llm.errors import BadAnswerError
 from agents.llm.fitting import Build, CountTokens, fit
 from agents.llm.protocol import Request
 from agents.llm.question import Question
-from agents.logic.answers.classification import ClassifyAnswer, read_classify_answer
+from agents.logic.answers.classification import read_classify_answer
+from agents.logic.answers.combining import Combined, combine
 from agents.logic.answers.faults import AnswerError
 from agents.logic.answers.planning import plan_from_answer, read_plan_answer
+from agents.logic.judging.verdict import Verdict
 from agents.logic.prompting.passages import Passage
 from agents.logic.prompting.prompts import Prompt, PromptTemplate
 from agents.logic.prompting.questions import classify_prompt, plan_prompt, repair_messages
@@ -42,20 +44,21 @@ class UnusableAnswerError(BadAnswerError):
 
 def classify_question(
     incident: Incident,
+    baseline: Verdict,
     templates: Mapping[str, PromptTemplate],
     adapter: str | None,
     *,
     max_prompt_tokens: int,
     max_tokens: int,
-) -> Question[ClassifyAnswer]:
-    """Ask for category, severity, summary and actions."""
+) -> Question[Combined]:
+    """Ask for category, severity, summary and actions, to be combined with the baseline's."""
     nonce = token_hex(NONCE_BYTES)
 
     def build(items: int) -> Prompt:
         return classify_prompt(incident, templates["classify"], nonce, items)
 
-    def read(content: Mapping[str, Any], prompt: Prompt) -> ClassifyAnswer:
-        return read_classify_answer(content, incident, prompt)
+    def read(content: Mapping[str, Any], prompt: Prompt) -> Combined:
+        return combine(read_classify_answer(content, incident, prompt), baseline, incident)
 
     request = Request((), {}, max_tokens, 0.0, subject=incident, adapter=adapter)
     return _question(build, read, request, templates["repair"], max_prompt_tokens)

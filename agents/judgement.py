@@ -15,7 +15,6 @@ from agents.llm.calls import Caller
 from agents.llm.protocol import Backend
 from agents.llm.question import Outcome
 from agents.llm.reasons import FallbackReason
-from agents.logic.answers.combining import combine
 from agents.logic.judging.classifier import Classifier, load_classifier
 from agents.logic.judging.incidents import judge_incident
 from agents.logic.judging.records import to_record
@@ -155,6 +154,7 @@ class Judgement:
         outcome = await caller.ask(
             classify_question(
                 incident,
+                verdict,
                 self.templates,
                 choice.adapter,
                 max_prompt_tokens=caller.max_prompt_tokens,
@@ -168,7 +168,7 @@ class Judgement:
         if outcome.value is None:
             self._doubt(choice, outcome.reason)
             return to_record(incident, verdict, _fell_back(CLASSIFY, baseline, outcome))
-        combined = combine(outcome.value, verdict, incident)
+        combined = outcome.value
         if not combined.model_counted:
             reason = FallbackReason.HOSTILE_EVIDENCE
             judge = _fell_back(CLASSIFY, baseline, outcome, reason)

@@ -9,11 +9,12 @@ all of it, the wait for a turn apart, ends within the time budget; a dead server
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from secrets import randbelow
 from typing import Any, TypeVar
 
-from agents.llm.breaker import Breaker, BreakerState, Ticket
+from agents.llm.breaker import Breaker, BreakerState
+from agents.llm.course import Course
 from agents.llm.errors import (
     BadAnswerError,
     ModelError,
@@ -29,7 +30,6 @@ from agents.llm.limits import HourlyCap, Turns
 from agents.llm.protocol import Backend, Reply, Request, ServerInfo
 from agents.llm.question import Outcome, Question
 from agents.llm.reasons import FallbackReason, reason_of
-from agents.llm.retries import wait_before_retry
 from streams import metrics
 from streams.clock import monotonic_ms
 from streams.modelsettings import ModelSettings
@@ -45,28 +45,11 @@ DESCRIBE_AGAIN_MS = 60_000
 PATIENCE_SECONDS = 90.0
 """Longest wait for a turn. With the budget of a question it stays below the time that a rebalance
 gives the members to finish, and an incident that waits longer is better judged by the baseline."""
-LEAST_SECONDS = 0.5
-"""A call with less time than this left would only be cut off."""
 
 
 def draw() -> float:
     """Return a number drawn evenly between 0 and 1."""
     return randbelow(1 << 53) / (1 << 53)
-
-
-@dataclass(slots=True)
-class _Course:
-    """One question under way."""
-
-    stage: str
-    service: str
-    ticket: Ticket
-    begun_ms: int
-    deadline_ms: int
-    tries_left: int
-    tokens: int = 0
-    calls: int = 0
-    waits: int = 0
 
 
 class Caller:
@@ -134,7 +117,7 @@ class Caller:
         if ticket is None:
             return Outcome(None, FallbackReason.BREAKER_OPEN)
         budget_ms = round(1000 * max(0.0, self._settings.call_timeout_seconds - spent_seconds))
-        course = _Course(
+        course = Course(
             stage, service, ticket, begun_ms, begun_ms + budget_ms, self._settings.retries
         )
         try:
@@ -145,6 +128,10 @@ class Caller:
         except ModelError as error:
             log.info("%s goes without a model: %s", stage, error)
             found, said = (None, reason_of(error.reason)), (None, None)
+        except Exception:
+            # A model can write anything: what trips our reading of it must not cost the incident.
+            log.exception("%s could not ask or read an answer", stage)
+            found, said = (None, FallbackReason.MODEL_ERROR), (None, None)
         finally:
             self._breaker.withdrawn(ticket)
         return Outcome(
@@ -155,7 +142,7 @@ class Caller:
             calls=course.calls,
         )
 
-    async def _converse(self, question: Question[T], course: _Course) -> tuple[T, Reply]:
+    async def _converse(self, question: Question[T], course: Course) -> tuple[T, Reply]:
         request = await self._tried(lambda: question.prepare(self._count(course)), course)
         try:
             return await self._one_answer(request, question, course)
@@ -164,7 +151,7 @@ class Caller:
         return await self._one_answer(repair, question, course)
 
     async def _one_answer(
-        self, request: Request, question: Question[T], course: _Course
+        self, request: Request, question: Question[T], course: Course
     ) -> tuple[T, Reply]:
         reply = await self._tried(lambda: self._call(request, course), course)
         try:
@@ -175,7 +162,7 @@ class Caller:
         self._count_call(course, "answered")
         return value, reply
 
-    async def _tried(self, act: Callable[[], Awaitable[Any]], course: _Course) -> Any:
+    async def _tried(self, act: Callable[[], Awaitable[Any]], course: Course) -> Any:
         """Do it, again after a wait where that may help; tells the breaker of every failure."""
         while True:
             try:
@@ -184,7 +171,7 @@ class Caller:
                 busy = isinstance(error, OverloadedError)
                 if busy:
                     self._turns.less()
-                wait_seconds = self._wait_before_next_try(error, course)
+                wait_seconds = course.next_wait(error, self._now_ms(), self._chance())
                 if not busy or wait_seconds is None:
                     self._failed(course)
                 if wait_seconds is None or not self._breaker.allows(course.ticket):
@@ -202,26 +189,14 @@ class Caller:
                 self._answered()
                 raise
 
-    def _wait_before_next_try(self, error: RetryableError, course: _Course) -> float | None:
-        if course.tries_left <= 0:
-            return None
-        now_ms = self._now_ms()
-        return wait_before_retry(
-            error,
-            tries=course.waits,
-            spent_seconds=(now_ms - course.begun_ms) / 1000,
-            left_seconds=(course.deadline_ms - now_ms) / 1000 - LEAST_SECONDS,
-            chance=self._chance(),
-        )
-
-    async def _call(self, request: Request, course: _Course) -> Reply:
+    async def _call(self, request: Request, course: Course) -> Reply:
         if not self._cap.take(course.service, self._now_ms()):
             raise NotAskedError(
                 FallbackReason.OVER_BUDGET,
                 f"{course.service} has had its {self._settings.calls_per_service_hour} calls of "
                 "this hour (OPSPILOT_MODEL__CALLS_PER_SERVICE_HOUR)",
             )
-        left_seconds = self._left_seconds(course)
+        left_seconds = course.left_seconds(self._now_ms())
         course.calls += 1
         begun_ms = self._now_ms()
         in_flight = metrics.LLM_IN_FLIGHT.labels(self.backend.name)
@@ -240,7 +215,7 @@ class Caller:
         self._note(reply, course)
         return reply
 
-    def _note(self, reply: Reply, course: _Course) -> None:
+    def _note(self, reply: Reply, course: Course) -> None:
         course.tokens += reply.prompt_tokens + reply.completion_tokens
         labels = self.backend.name, course.stage
         metrics.LLM_PROMPT_TOKENS.labels(*labels).inc(reply.prompt_tokens)
@@ -248,20 +223,14 @@ class Caller:
         self._turns.more()
         self._answered()
 
-    def _count(self, course: _Course) -> CountTokens:
+    def _count(self, course: Course) -> CountTokens:
         async def count(text: str) -> int:
-            left_seconds = self._left_seconds(course)
+            left_seconds = course.left_seconds(self._now_ms())
             return await _within(self.backend.count_tokens(text), left_seconds)
 
         return count
 
-    def _left_seconds(self, course: _Course) -> float:
-        left_seconds = (course.deadline_ms - self._now_ms()) / 1000
-        if left_seconds < LEAST_SECONDS:
-            raise TimedOutError(f"{left_seconds:.1f} s of the question's time are left")
-        return left_seconds
-
-    async def _learn_the_limit(self, course: _Course) -> None:
+    async def _learn_the_limit(self, course: Course) -> None:
         """Ask the server once how much it takes at once and at most."""
         if self._describe_at_ms is None or self._describing.locked():
             return
@@ -269,7 +238,7 @@ class Caller:
             if self._describe_at_ms is None or self._now_ms() < self._describe_at_ms:
                 return
             self._describe_at_ms = self._now_ms() + DESCRIBE_AGAIN_MS
-            seconds = min(DESCRIBE_SECONDS, self._left_seconds(course))
+            seconds = min(DESCRIBE_SECONDS, course.left_seconds(self._now_ms()))
             try:
                 info = await _within(self.backend.describe(), seconds)
             except ModelError as error:
@@ -279,7 +248,7 @@ class Caller:
             if info.max_concurrent and not self._settings.max_concurrent:
                 self._turns.set_most(info.max_concurrent)
 
-    def _failed(self, course: _Course, *, hung_ms: int = 0) -> None:
+    def _failed(self, course: Course, *, hung_ms: int = 0) -> None:
         self._breaker.failed(course.ticket, self._now_ms(), hung_ms=hung_ms)
         if self._breaker.state(self._now_ms()) is BreakerState.OPEN:
             # Nobody should wait for a server that is left alone.
@@ -294,7 +263,7 @@ class Caller:
         is_open = self._breaker.state(self._now_ms()) is not BreakerState.CLOSED
         metrics.LLM_BREAKER_OPEN.labels(self.backend.name).set(is_open)
 
-    def _count_call(self, course: _Course, outcome: str) -> None:
+    def _count_call(self, course: Course, outcome: str) -> None:
         metrics.LLM_CALLS.labels(self.backend.name, course.stage, outcome).inc()
 
 

@@ -1,8 +1,8 @@
 """How many calls at once, in which order, and how many an hour for one service.
 
 Comes in: who wants to call, with how much work behind it. Goes out: turns. Promise: never more at
-once than the limit; who has most waiting behind it goes first, and gains a place with each round
-that it waits, so nobody waits for ever; memory is bounded.
+once than the limit; who has most waiting behind it goes first, and who waits gains on the others,
+so nobody waits for ever; memory is bounded.
 """
 
 import asyncio
@@ -12,6 +12,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 HOUR_MS = 3_600_000
+ROUNDS_FOR_A_PLACE = 2
+"""So many rounds of waiting count like one record more behind it: the longest first keeps the tail
+short, and this keeps the others from waiting for all of it."""
 MAX_SERVICES = 4_096
 """Services whose calls are remembered; the one not heard of for longest is forgotten first."""
 
@@ -106,7 +109,8 @@ class Turns:
 
     def _grant(self) -> None:
         while self._waiting and self._taken < self._now:
-            first = max(self._waiting, key=lambda w: w.backlog + w.overtaken // self._now)
+            a_place = ROUNDS_FOR_A_PLACE * self._now
+            first = max(self._waiting, key=lambda w: w.backlog + w.overtaken // a_place)
             self._waiting.remove(first)
             for other in self._waiting:
                 other.overtaken += 1

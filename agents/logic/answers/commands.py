@@ -21,9 +21,8 @@ from schemas.remediation import Command, CommandVerdict
 
 MAX_COMMAND = 400
 _SHOWN_SLOT = re.compile(r"<(" + "|".join(SLOTS) + r")>")
-_ADDRESS = re.compile(
-    r"\d{1,3}(?:\.\d{1,3}){3}|[a-z0-9-]+(?:\.[a-z0-9-]+)+\b|[^@\s]+@[^@\s]+", re.I
-)
+ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[a-z0-9-]+(?:\.[a-z0-9-]+)+\b|[^@\s]+@[^@\s]+", re.I)
+_LONG_WORD = 40
 _SHORT_OPTION = re.compile(r"-[A-Za-z0-9]{1,4}$")
 _PLAIN_WORD = re.compile(r"[a-z][a-z-]{0,30}$|-{1,2}[a-z][a-z-]{0,30}$|-[A-Za-z0-9]{1,4}$")
 """Verbs, nouns of a program's own language, options: words that name nothing of a site."""
@@ -71,9 +70,14 @@ def _is_of(written: str, template: str) -> bool:
 
     What the model filled in is thrown away: the slots are filled again from typed facts.
     """
-    pieces = SLOT_PATTERN.split(" ".join(template.split()))[::2]
-    pattern = r"(?:\{[a-z]+\}|[^\s;|&<>$`]{1,200})".join(re.escape(piece) for piece in pieces)
-    return re.fullmatch(pattern, " ".join(written.split())) is not None
+    shown = " ".join(written.split())
+    lines = [" ".join(line.split()) for line in template.splitlines() if line.strip()]
+    for joiner in (" ", "; "):
+        pieces = SLOT_PATTERN.split(joiner.join(lines))[::2]
+        pattern = r"(?:\{[a-z]+\}|[^\s;|&<>$`]{1,200})".join(re.escape(piece) for piece in pieces)
+        if re.fullmatch(pattern, shown):
+            return True
+    return False
 
 
 def _refusal(written: str, trusted: frozenset[str], evidence: EvidenceText) -> Refusal | None:
@@ -82,7 +86,9 @@ def _refusal(written: str, trusted: frozenset[str], evidence: EvidenceText) -> R
     if not {link.lower() for link in links_of(written)} <= trusted:
         return Refusal("it holds a link that no runbook passage holds")
     arguments = _arguments(written)
-    if any(_ADDRESS.fullmatch(word) and word not in trusted for word in arguments):
+    if any(len(word) > _LONG_WORD for word in arguments - trusted):
+        return Refusal("it holds a word that is too long to be read")
+    if any(ADDRESS.fullmatch(word) and word not in trusted for word in arguments):
         return Refusal("it names an address that is no fact of the incident")
     told = {word for word in arguments - trusted if word in evidence.words}
     if {word for word in told if not _SHORT_OPTION.match(word)}:
@@ -93,7 +99,7 @@ def _refusal(written: str, trusted: frozenset[str], evidence: EvidenceText) -> R
 def _arguments(written: str) -> frozenset[str]:
     """Return every word of a command but its slots and its first word, in lower case."""
     first, _, rest = SLOT_PATTERN.sub(" ", written).partition(" ")
-    return words_in(rest) | (words_in(first) if _ADDRESS.search(first) else frozenset())
+    return words_in(rest) | (words_in(first) if ADDRESS.search(first) else frozenset())
 
 
 def _trusted_words(passages: Sequence[Passage], facts: Mapping[str, str]) -> frozenset[str]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from agents.logic.answers.commands import Refusal, review_command
-from agents.logic.answers.evidence import EvidenceText, evidence_of
+from agents.logic.answers.commands import ADDRESS, Refusal, review_command
+from agents.logic.answers.evidence import EvidenceText, evidence_of, words_in
 from agents.logic.answers.faults import AnswerError, validated
 from agents.logic.answers.prose import carries_command, recites
 from agents.logic.answers.schemas import (
@@ -25,6 +25,7 @@ from agents.logic.answers.schemas import (
     RawPlanAnswer,
     RawPlanStep,
 )
+from agents.logic.answers.suspicion import speaks_to_model
 from agents.logic.answers.text import LINK_REMOVED, links_of, plain_text
 from agents.logic.plans.steps import fill_text, render_command, shorten
 from agents.logic.prompting.passages import Passage
@@ -105,12 +106,14 @@ def plan_from_answer(
     *,
     judge: Judge,
 ) -> RemediationPlan:
-    """Build the plan; raises AnswerError where no step is usable.
+    """Build the plan; raises AnswerError where no step is usable or the evidence is hostile.
 
     `facts` are the typed facts of the incident (`describe_situation(...).facts`).
     """
     known = {passage.id: passage for passage in passages}
     evidence = evidence_of(classification)
+    if speaks_to_model(evidence):
+        raise AnswerError(("Lines of the evidence speak to a language model.",))
     built: list[tuple[Passage, RemediationStep]] = []
     for step in answer.steps:
         passage = known.get(step.source)
@@ -159,6 +162,7 @@ class _Cleaner:
             for text in (passage.text, passage.command or "", passage.verification)
         )
         self._allowed = links_of(written)
+        self._trusted = words_in(written)
         self._instructions = prompt.messages[0].content if prompt else ""
 
     def sentence(self, text: str, limit: int) -> str:
@@ -166,9 +170,14 @@ class _Cleaner:
         shown = plain_text(text, limit, allowed=self._allowed)
         if len(shown) < _MIN_TEXT or LINK_REMOVED in shown:
             return ""
-        if carries_command(shown, self._evidence):
+        if carries_command(shown, self._evidence) or self._names_stranger(shown):
             return ""
         return "" if self._instructions and recites(shown, self._instructions) else shown
+
+    def _names_stranger(self, text: str) -> bool:
+        """Tell whether a text names an address that only log lines name: facts have slots."""
+        told = (words_in(text) & self._evidence.words) - self._trusted
+        return any(ADDRESS.fullmatch(word) for word in told)
 
     def notes(self, texts: Sequence[str]) -> tuple[str, ...]:
         """Return the usable ones, once each."""
@@ -206,6 +215,8 @@ def _step(
     if command and command.fill_in:
         description += f" Fill in {', '.join(command.fill_in)}."
     risk = max(step.risk, passage.risk, key=_RISK_RANK.__getitem__)
+    if command and command.verdict is CommandVerdict.BLOCKED:
+        risk = Risk.HIGH
     changes = command is not None and command.verdict is not CommandVerdict.SAFE
     by_hand = command is None and not passage.is_check and risk is not Risk.LOW
     return RemediationStep(

@@ -7,7 +7,9 @@ its vote, what it misses meets the limits of `combining`, which hold for every a
 
 import re
 
-from agents.logic.answers.evidence import EvidenceText
+from agents.logic.answers.evidence import EvidenceText, evidence_of
+from schemas.classification import Classification
+from schemas.incident import Incident
 
 _OBJECTS = r"(?:instructions?|prompts?|rules?|directives?|guidelines?|context|orders|messages?)"
 _SPEECH = re.compile(
@@ -21,12 +23,13 @@ _SPEECH = re.compile(
     r"|\b(?:chatgpt|gpt-?\d|openai assistant)\b"
     r"|\b(?:dear|attention|note to|hey|hello|to the) (?:\w+ )?(?:ai|assistant|model|llm|classifier"
     r"|analy[sz]er|opspilot)\b"
-    r"|\b(?:classify|label|rate|grade|mark|treat|categori[sz]e|judge|rank)\b.{0,60}\b(?:as|low|medium"
-    r"|high|critical|benign|harmless|severity|category)\b"
+    r"|\b(?:classify|label|rate|grade|mark|treat|categori[sz]e|judge)\b.{0,60}\b(?:severity|category"
+    r"|as (?:an? )?(?:low|medium|high|critical|benign|harmless|normal|routine|network|database"
+    r"|application|security|hardware|performance))\b"
     r"|\b(?:set|change|lower|raise|report|downgrade|upgrade|make)\b.{0,25}\b(?:severity|category)\b"
     r"|\b(?:answer|respond|reply|output|print|say|return)\b.{0,15}\b(?:only|exactly|with json"
     r"|in json|verbatim|the following)\b"
-    r"|\bdo not (?:escalate|page|alert|report|tell|mention|wake)\b"
+    r"|\bdo not (?:escalate|page|alert|wake)\b"
     r"|\b(?:recommend|suggest|include|add|propose|insert|write)\b.{0,40}\b(?:command|step|action|plan"
     r"|remediation|runbook|link|url)\b"
     r"|\b(?:suggested_?actions|estimated_?minutes|rollback_?plan|success_?criteria)\b"
@@ -47,9 +50,10 @@ _FOREIGN = re.compile(
     r"निर्देश|अनदेखा|התעלם|yoksay|talimat"
 )
 _TOKENS = re.compile(
-    r"<\|?/?(?:im_start|im_end|start_of_turn|end_of_turn|system|assistant|user|endoftext|eot_id"
-    r"|start_header_id|end|s|bos|eos)\|?>|\[/?(?:inst|system_prompt|tool_calls)\]|<<\s*/?sys\s*>>"
-    r"|###\s*(?:instruction|system|response|human|assistant)|</?(?:system|instructions?|data|tool)>"
+    r"<\|/?(?:im_start|im_end|system|assistant|user|endoftext|eot_id|start_header_id|end)\|>"
+    r"|</?(?:start_of_turn|end_of_turn|bos|eos)>|</s>|\[/?(?:inst|system_prompt|tool_calls)\]"
+    r"|<<\s*/?sys\s*>>"
+    r"|###\s*(?:instruction|system|response|human|assistant)|</?(?:system[_-]prompt|instructions?|assistant)>"
     r"|\bdata-[0-9a-f]{6,}|^\s*(?:system|assistant|human|developer)\s*:|\n(?:system|assistant)\s*:"
 )
 
@@ -59,3 +63,8 @@ def speaks_to_model(evidence: EvidenceText) -> bool:
     return any(
         pattern.search(text) for text in evidence.texts for pattern in (_SPEECH, _TOKENS, _FOREIGN)
     )
+
+
+def is_hostile(record: Incident | Classification) -> bool:
+    """Tell whether the evidence of a record speaks to a model: then asking one is no use."""
+    return speaks_to_model(evidence_of(record))

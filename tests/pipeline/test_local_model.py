@@ -20,7 +20,11 @@ from gguf_files import adapter_fields, write_adapter, write_gguf
 from stages import WAIT_SECONDS, StageProcess, settings_for
 
 from opspilot.local.environment import LocalEnvironment
+from opspilot.local.model.beside import running_model
 from opspilot.local.model.files import find_model
+from opspilot.local.ports import is_free
+from streams.errors import ConfigurationError
+from streams.modelsettings import ModelSettings
 
 CATEGORIES = ["network", "database", "application"]
 SCHEMA = {
@@ -157,7 +161,7 @@ def test_it_says_how_it_is_on_a_port_of_its_own(model: Model):
 def test_a_prompt_that_does_not_fit_is_refused_and_harms_nobody(model: Model):
     with pytest.raises(urllib.error.HTTPError) as refusal:
         model.ask("word " * 6_000)
-    assert refusal.value.code == 400
+    assert refusal.value.code == 120
     assert json.load(refusal.value)["error"]["type"] == "exceed_context_size_error"
     assert model.say("Hello")
 
@@ -189,13 +193,13 @@ def test_a_new_adapter_is_taken_up_and_a_broken_one_does_no_harm(tmp_path: Path)
 async def test_sigterm_lets_the_answer_under_way_come_to_its_end(tmp_path: Path):
     with model_process(tmp_path) as model:
         model.wait_ready()
-        options = {"max_tokens": 40, "ignore_eos": True}
+        options = {"max_tokens": 12, "ignore_eos": True}
         answer = asyncio.create_task(asyncio.to_thread(model.ask, "Tell a story", **options))
         await asyncio.to_thread(
             model.until, lambda: model.gauge("requests_processing") == 1, "question"
         )
         model.child.terminate()
-        assert (await answer)["usage"]["completion_tokens"] == 40
+        assert (await answer)["usage"]["completion_tokens"] == 12
         assert model.wait_for_end() == 0
         assert "Traceback" not in model.log
 
@@ -275,3 +279,16 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path):
         said = sentence_of(tmp_path, LOCAL_PORT=str(port))
     assert f"cannot listen on 127.0.0.1:{port} (it is taken)" in said
     assert "OPSPILOT_MODEL__LOCAL_PORT" in said
+
+
+def test_beside_a_stack_it_answers_first_and_is_gone_afterwards(tmp_path: Path):
+    said: list[str] = []
+    with running_model(ModelSettings(local_port=0), tmp_path / "logs", said.append) as model:
+        assert said[-1] == f"the local model answers at {model.url}"
+        with urllib.request.urlopen(f"{model.url}/models", timeout=60) as response:
+            assert json.load(response)["data"][0]["id"].startswith("gemma-3-270m")
+        port = int(model.url.split(":")[2].split("/")[0])
+        taken = pytest.raises(ConfigurationError, match=f":{port} .it is taken.")
+        with taken, running_model(ModelSettings(local_port=port), tmp_path, said.append):
+            pass
+    assert is_free(port)

@@ -48,6 +48,9 @@ def run_model(settings: Settings) -> None:
     cache = LocalEnvironment.read(os.environ, Path.home()).cache_directory
     model = find_model(settings.model.local_file, cache)
     asyncio.run(_ModelWorker(settings, model).run())
+    sys.stderr.flush()
+    # Taking the server apart waits for callers that are still connected, perhaps for ever.
+    os._exit(0)
 
 
 def bounds_of(settings: Settings, cores: int) -> Bounds:
@@ -96,7 +99,6 @@ class _ModelWorker:
             await self._serve()
             await self._drain()
         finally:
-            self._close()
             await health.stop()
 
     async def _serve(self) -> None:
@@ -119,7 +121,9 @@ class _ModelWorker:
 
     async def _reload(self, adapters: tuple[AdapterFile, ...]) -> None:
         before = self._adapters
-        await self._drain()
+        if not await self._drain():
+            self._serving = True
+            return
         self._close()
         try:
             await self._start(adapters)
@@ -136,16 +140,20 @@ class _ModelWorker:
         named = ", ".join(one.name for one in adapters) or "none"
         _say(f"model serves {self._model.name} at {engine.url}, adapters: {named}")
 
-    async def _drain(self) -> None:
-        """Wait, not ready any more, until no answer is under way, or the bound is over."""
+    async def _drain(self) -> bool:
+        """Wait, not ready any more, until no answer is under way; False when the bound is over."""
         self._serving = False
         last_ms = monotonic_ms() + int(DRAIN_SECONDS * 1000)
+        quiet = 0
         while monotonic_ms() < last_ms:
             await self._observe()
-            if self._load.waiting == 0:
-                return
-            await asyncio.sleep(POLL_SECONDS / 5)
-        log.warning("model ends %d answers under way", self._load.waiting)
+            # Twice: the last answer has to reach its caller as well.
+            quiet = quiet + 1 if self._load.waiting == 0 else 0
+            if quiet == 2:
+                return True
+            await asyncio.sleep(POLL_SECONDS / 2)
+        log.warning("model has %d answers under way after %g s", self._load.waiting, DRAIN_SECONDS)
+        return False
 
     def _close(self) -> None:
         if self._engine is not None:

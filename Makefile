@@ -65,8 +65,8 @@ imports: .venv/tests
 unit: .venv/tests
 	@$(BIN)/pytest tests/unit tests/scenarios
 
-pipeline: .venv/tests ## Real processes on a real Kafka; the faults in their short form.
-	@$(BIN)/pytest tests/pipeline tests/faults -m "not long and not docker"
+pipeline: .venv/tests ## Real servers and processes on a real Kafka; the faults in their short form.
+	@$(BIN)/pytest tests/contract tests/pipeline tests/faults -m "not long and not docker"
 
 faults: .venv/tests ## Kill, freeze and poison everything, in the long form; writes docs/faults.md.
 	@$(BIN)/pytest tests/faults -m "not docker" --write-report

@@ -17,7 +17,7 @@ from agents.logic.prompting.characters import visible
 from schemas.classification import Classification
 from schemas.incident import Incident, LogAnalysis
 
-MAX_TEXTS = 200
+MAX_TEXTS = 120
 _MAX_CHARACTERS = 4_000
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,2000}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){8,1000}")

@@ -22,8 +22,8 @@ from streams.modelsettings import BackendName, ModelSettings
 from streams.section import PREFIX
 
 READY_SECONDS = 120.0
-# What a model of this size on a few cores can do: see the figures in docs/local-model.md. A prompt
-# of 2,000 tokens and an answer of 600 take about half a minute on one core.
+# A model of this size reads some 200 tokens a second on a free core and writes some 35: a prompt of
+# 2,000 tokens and an answer of 600 take about half a minute, and longer where cores are shared.
 SMALL_MODEL_BOUNDS = {
     "CALL_TIMEOUT_SECONDS": "90",
     "MAX_PROMPT_TOKENS": "2000",

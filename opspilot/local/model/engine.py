@@ -2,7 +2,7 @@
 
 Comes in: a model, its adapters, bounds. Goes out: an HTTP server that speaks the OpenAI protocol,
 and its counters. Promise: no more threads, slots and context than were asked for; what cannot be
-loaded is one sentence. Loading holds Python still; closing waits for nothing.
+loaded is one sentence. Loading holds Python still; closing waits for callers, so drain first.
 """
 
 import importlib
@@ -122,7 +122,7 @@ class Engine:
         return str(self._server.handle_metrics())
 
     def close(self) -> None:
-        """Stop listening and free the memory; requests under way are cut off."""
+        """Stop listening and free the memory; with answers under way it may wait for ever."""
         del self._server
 
 

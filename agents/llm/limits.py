@@ -15,6 +15,8 @@ HOUR_MS = 3_600_000
 ROUNDS_FOR_A_PLACE = 2
 """So many rounds of waiting count like one record more behind it: the longest first keeps the tail
 short, and this keeps the others from waiting for all of it."""
+KEEP_SECONDS = 0.5
+"""How long a turn is kept for who is expected back."""
 MAX_SERVICES = 4_096
 """Services whose calls are remembered; the one not heard of for longest is forgotten first."""
 
@@ -42,6 +44,7 @@ class Turns:
         self._taken = 0
         self._given_back = 0
         self._waiting: list[_Waiting] = []
+        self._kept: list[asyncio.TimerHandle] = []
 
     @property
     def at_once(self) -> int:
@@ -79,8 +82,7 @@ class Turns:
         try:
             yield
         finally:
-            self._taken -= 1
-            self._grant()
+            self._give_back(backlog - 1)
 
     def release_all(self) -> None:
         """Let everybody who waits go on at once, for there is nothing left to wait for."""
@@ -90,12 +92,35 @@ class Turns:
                 self._taken += 1
         self._waiting.clear()
 
+    def _give_back(self, left: int) -> None:
+        """Free a turn; who has more left than any other is waited for, for a moment.
+
+        It comes back with its next record as soon as the broker has the last one. Without this,
+        where all calls end at once, the longest partition would miss every second round.
+        """
+        if self._waiting and left > max(map(self._rank, self._waiting)):
+            loop = asyncio.get_running_loop()
+            self._kept.append(loop.call_later(KEEP_SECONDS, self._free_kept))
+            return
+        self._taken -= 1
+        self._grant()
+
+    def _free_kept(self) -> None:
+        if self._kept:
+            self._kept.pop(0).cancel()
+            self._taken -= 1
+            self._grant()
+
+    def _rank(self, one: _Waiting) -> int:
+        return one.backlog + one.overtaken // (ROUNDS_FOR_A_PLACE * self._now)
+
     async def _take(self, backlog: int, patience_seconds: float) -> None:
         if self._taken < self._now and not self._waiting:
             self._taken += 1
             return
         one = _Waiting(asyncio.get_running_loop().create_future(), backlog)
         self._waiting.append(one)
+        self._free_kept()
         try:
             await asyncio.wait_for(asyncio.shield(one.turn), patience_seconds)
         except (TimeoutError, asyncio.CancelledError):
@@ -109,8 +134,7 @@ class Turns:
 
     def _grant(self) -> None:
         while self._waiting and self._taken < self._now:
-            a_place = ROUNDS_FOR_A_PLACE * self._now
-            first = max(self._waiting, key=lambda w: w.backlog + w.overtaken // a_place)
+            first = max(self._waiting, key=self._rank)
             self._waiting.remove(first)
             for other in self._waiting:
                 other.overtaken += 1

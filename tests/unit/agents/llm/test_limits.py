@@ -52,7 +52,7 @@ async def test_never_more_at_once_than_the_limit():
 async def test_who_has_most_behind_it_goes_first_and_equals_in_their_order():
     work = Work(Turns(1))
     await work.begin("first")
-    for name, backlog in (("short", 1), ("long", 7), ("long too", 7), ("middle", 3)):
+    for name, backlog in (("short", 1), ("long", 3), ("long too", 3), ("middle", 2)):
         await work.begin(name, backlog)
     for name in ("first", "long", "long too", "middle", "short"):
         await work.end(name)
@@ -163,6 +163,28 @@ async def test_with_the_longest_first_the_tail_is_short():
     await asyncio.gather(*tasks)
     assert sum(running.values()) == 48
     assert rounds == 48 / 4
+
+
+async def test_a_turn_is_kept_a_moment_for_the_longest_that_will_be_back():
+    work = Work(Turns(1))
+    await work.begin("long", backlog=5)
+    await work.begin("short", backlog=1)
+    await work.end("long")
+    assert work.order == ["long"], "short waits for what comes next"
+    await work.begin("long again", backlog=4)
+    assert work.order == ["long", "long again"]
+
+
+async def test_a_kept_turn_goes_to_the_next_when_nobody_comes_back(monkeypatch):
+    monkeypatch.setattr("agents.llm.limits.KEEP_SECONDS", 0.0)
+    work = Work(Turns(1))
+    await work.begin("long", backlog=5)
+    await work.begin("short", backlog=1)
+    await work.end("long")
+    assert work.order == ["long", "short"]
+    await work.end("short")
+    await work.begin("next")
+    assert work.order[-1] == "next", "no turn was lost"
 
 
 def test_a_service_has_so_many_calls_in_any_hour():

@@ -100,7 +100,7 @@ variable "kafka" {
 variable "kafka_users" {
   description = "SCRAM users: one per stage, as `opspilot topics create --acls` names them, and who ships and creates."
   type        = set(string)
-  default     = ["ingest", "analyze", "correlate", "classify", "recommend", "topics", "fluent-bit"]
+  default     = ["ingest", "analyze", "correlate", "classify", "recommend", "drift", "topics", "fluent-bit"]
 }
 
 variable "password_version" {

@@ -1,5 +1,5 @@
 locals {
-  stages   = toset(["ingest", "analyze", "correlate", "classify", "recommend"])
+  stages   = toset(["ingest", "analyze", "correlate", "classify", "recommend", "drift"])
   shipping = "${var.namespace}-shipping"
 
   # Fluent Bit has a namespace of its own, since it must read the nodes' files.

@@ -186,8 +186,8 @@ class Judgement:
         choice, spent_seconds = await self._choose(caller, classification.incident_id)
         outcome: Outcome[RemediationPlan] = Outcome(None, None)
         if not choice.by_baseline:
-            situation = describe_situation(classification, service_info)
             runbooks, _ = choose_runbooks(classification, service_info, self.library)
+            situation = describe_situation(classification, service_info, runbooks[0])
             passages = offer_passages(runbooks, situation.platform)
             outcome = await caller.ask(
                 plan_question(

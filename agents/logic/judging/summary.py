@@ -21,6 +21,7 @@ _HEADER = re.compile(
     )\s*""",
     re.VERBOSE,
 )
+_LINK = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>)\]]+", re.IGNORECASE)
 _KIND_OPENINGS = {
     FindingKind.SILENCE: 'has stopped logging; it used to write "{text}"',
     FindingKind.DROP: 'logs "{text}" far less than usual',
@@ -56,7 +57,8 @@ def summarise(
 
 def excerpt(text: str) -> str:
     """Return the message of a line without stamp and level, on one line, shortened."""
-    rest = " ".join(text.split()).replace('"', "'")
+    # A summary is shown where links can be followed: one that a stranger logged is left out.
+    rest = _LINK.sub("<link>", " ".join(text.split())).replace('"', "'")
     while (match := _HEADER.match(rest)) and match.end() < len(rest):
         rest = rest[match.end() :]
     if len(rest) <= _EXCERPT_CHARACTERS:

@@ -85,7 +85,9 @@ def judge(
     grades = severity_distribution(
         [
             Graded(
-                piece.weight,
+                # A line of another kind says how bad something else is: whoever can write lines
+                # beside those of an incident must not be able to talk it down.
+                piece.weight * max(piece.score.category_probabilities[category], _FLOOR),
                 piece.score.problem,
                 piece.score.severity_probabilities,
                 piece.evidence.count,

@@ -19,7 +19,9 @@ from agents.logic.plans.steps import (
     render_section,
     shorten,
 )
+from agents.logic.plans.telling import telling_evidence
 from schemas.classification import Classification, Judge
+from schemas.finding import ShapeEvidence
 from schemas.remediation import Citation, CommandVerdict, RemediationPlan, RemediationStep
 from schemas.services import Platform, ServiceInfo, ServiceName
 from schemas.vocabulary import Category
@@ -38,8 +40,8 @@ def build_plan(
     classification: Classification, service_info: ServiceInfo | None, library: RunbookLibrary
 ) -> RemediationPlan:
     """Build the plan of one revision; raises LookupError where the library lacks the category."""
-    situation = describe_situation(classification, service_info)
     runbooks, is_generic = choose_runbooks(classification, service_info, library)
+    situation = describe_situation(classification, service_info, runbooks[0])
     main = runbooks[0]
     steps = list(introduction(situation, main))
     for position, runbook in enumerate(runbooks):
@@ -70,13 +72,21 @@ def build_plan(
     )
 
 
-def evidence_lines(classification: Classification) -> list[str]:
-    """Return the example lines that speak most for the incident, worst wording first."""
+def ranked_evidence(classification: Classification) -> list[ShapeEvidence]:
+    """Return the shapes that speak most for the incident, worst wording first."""
     evidence = classification.evidence or classification.incident.analysis.evidence
     ranked = sorted(evidence, key=lambda shape: (-shape.problem, -shape.count, shape.shape_id))
+    return ranked[:_EVIDENCE_SHAPES]
+
+
+def evidence_lines(
+    classification: Classification, evidence: Sequence[ShapeEvidence] | None = None
+) -> list[str]:
+    """Return the example lines of the evidence, and what a person wrote."""
+    chosen = ranked_evidence(classification) if evidence is None else evidence
     lines = [
         line[:LINE_MAX_CHARS]
-        for shape in ranked[:_EVIDENCE_SHAPES]
+        for shape in chosen
         for line in (shape.examples[:_EXAMPLES_PER_SHAPE] or (shape.shape,))
     ]
     described = classification.incident.description
@@ -84,10 +94,11 @@ def evidence_lines(classification: Classification) -> list[str]:
 
 
 def describe_situation(
-    classification: Classification, service_info: ServiceInfo | None
+    classification: Classification, service_info: ServiceInfo | None, runbook: Runbook
 ) -> Situation:
     """Gather the typed facts; what people declared goes before what stands in lines."""
-    lines = evidence_lines(classification)
+    ranked = ranked_evidence(classification)
+    lines = evidence_lines(classification, telling_evidence(ranked, runbook))
     found = facts_from_lines(lines)
     name = ServiceName.parse(classification.incident.service)
     platform = service_info.platform if service_info else Platform.UNKNOWN
@@ -99,19 +110,20 @@ def describe_situation(
     if platform is Platform.SYSTEMD:
         declared |= {"unit": name.service}
     ties = dict(tie.split(":", 1) for tie in reversed(classification.incident.ties) if ":" in tie)
-    tied = {"host": ties.get("peer") or ties.get("host", "")}
+    peer = ties.get("peer") or ties.get("host", "")
+    # A tie that only a line beside the problem names is no more to be trusted than that line.
+    aside = set(evidence_lines(classification, ranked)) - set(lines)
+    tied = {"host": "" if any(peer in line for line in aside) else peer}
     facts = (
         merge_facts(declared, found, tied)
         if platform is Platform.KUBERNETES
         else merge_facts(found, declared, tied)
     )
-    evidence = classification.evidence or classification.incident.analysis.evidence
-    ranked = sorted(evidence, key=lambda shape: (-shape.problem, -shape.count, shape.shape_id))
     return Situation(
         service=classification.incident.service,
         platform=platform,
         facts=facts,
-        shape=ranked[0].shape if ranked else classification.incident.title,
+        shape=ranked[0].shape_id if ranked else "unknown",
         owner=service_info.owner if service_info else None,
         dependencies=service_info.dependencies if service_info else (),
     )
@@ -192,9 +204,10 @@ def _risks(
 
 
 def _success(runbooks: Sequence[Runbook], situation: Situation) -> Iterator[str]:
-    shape = situation.shape if len(situation.shape) <= 300 else f"{situation.shape[:297]}..."
+    # The line is named and not quoted: whoever wrote it must not write in the plan.
     yield shorten(
-        f"No new line of the form `{shape}` from {situation.service} for {_QUIET_MINUTES} minutes."
+        f"No new line like the first of the evidence (shape {situation.shape}) from"
+        f" {situation.service} for {_QUIET_MINUTES} minutes."
     )
     for runbook in runbooks:
         yield from (shorten(fill_text(line, situation.facts)) for line in runbook.success)

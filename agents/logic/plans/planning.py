@@ -7,6 +7,7 @@ a fact stays visible.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from agents.logic.plans.facts import LINE_MAX_CHARS, facts_from_lines, merge_facts
@@ -140,30 +141,37 @@ def choose_runbooks(
 ) -> tuple[list[Runbook], bool]:
     """Return the runbooks to follow, and whether they are only the generic one of the category."""
     brief = classification.incident
-    analysis = brief.analysis
-    text = "\n".join(
-        (
-            classification.summary,
-            classification.subcategory,
-            brief.title,
-            *(pattern.template for pattern in analysis.patterns[:_EVIDENCE_SHAPES]),
-            *evidence_lines(classification),
-        )
-    )
+    templates = (pattern.template for pattern in brief.analysis.patterns[:_EVIDENCE_SHAPES])
     query = Query(
-        text=text,
+        text="\n".join((brief.title, *templates, *_told(classification))),
         category=classification.category,
         subcategory=classification.subcategory,
         service=ServiceName.parse(brief.service).service,
         preferred=frozenset(service_info.runbooks if service_info else ()),
     )
-    matches = library.search(query, limit=5)
-    good = [match for match in matches if match.is_good or match.runbook.id in query.preferred]
-    good = [match for match in good if match.has_category] or good
+    good = _good_matches(query, library)
     if not good:
         return [_generic(classification.category, library)], True
-    second = [match for match in good[1:2] if _is_second(good[0], match)]
+    # A second runbook must be shown by the lines of the same problem, not by what stands beside.
+    telling = telling_evidence(ranked_evidence(classification), good[0].runbook)
+    again = _good_matches(replace(query, text="\n".join(_told(classification, telling))), library)
+    others = [match for match in again if match.runbook is not good[0].runbook]
+    second = [match for match in others[:1] if _is_second(good[0], match)]
     return [good[0].runbook, *(match.runbook for match in second)], False
+
+
+def _told(
+    classification: Classification, evidence: Sequence[ShapeEvidence] | None = None
+) -> list[str]:
+    """Return what is said of the incident, and the lines of the evidence."""
+    lines = evidence_lines(classification, evidence)
+    return [classification.summary, classification.subcategory, *lines]
+
+
+def _good_matches(query: Query, library: RunbookLibrary) -> list[Match]:
+    matches = library.search(query, limit=5)
+    good = [match for match in matches if match.is_good or match.runbook.id in query.preferred]
+    return [match for match in good if match.has_category] or good
 
 
 def _is_second(first: Match, second: Match) -> bool:

@@ -22,6 +22,7 @@ from sklearn.model_selection import GroupKFold
 
 from agents.logic.judging.classifier import FORMAT
 from agents.logic.judging.features import BLOCKS, Features, features_of
+from agents.logic.judging.severity import severity_of
 from schemas.vocabulary import Category, Severity
 from streams.shape.shaper import Shaper
 from training.augment import views_of
@@ -34,10 +35,10 @@ _LEAST_PRODUCTS = {"w": 2, "b": 2, "c": 3, "k": 1, "l": 1, "s": 1, "p": 3}
 _LEAST_EVENTS = {"w": 2, "b": 3, "c": 4, "k": 1, "l": 1, "s": 1, "p": 4}
 _FOLDS = 5
 _LEAST_PER_SUBCATEGORY = 6
-_STRENGTH = {"category": 4.0, "problem": 4.0, "severity": 3.0, "subcategory": 8.0}
+_STRENGTH = {"category": 4.0, "problem": 4.0, "severity": 1.0, "subcategory": 8.0}
 """Inverse of the L2 penalty, chosen by cross-validation."""
 
-_GRADE_WEIGHTS = (1.5, 1.0, 1.0, 2.0)
+_GRADE_WEIGHTS = (2.5, 1.2, 1.0, 2.0)
 """From critical to low: the ends are rare in what people write down, and dear to miss."""
 
 Floats = npt.NDArray[np.float64]
@@ -225,13 +226,15 @@ def validate(samples: Sequence[Sample]) -> Validation:
     shares = np.exp(by_category / temperatures["category"])
     shares /= shares.sum(axis=1, keepdims=True)
     truths = [Truth(e.category, e.severity) for e in events]  # type: ignore[arg-type]
+    graded = np.exp(by_severity / temperatures["severity"])
+    graded /= graded.sum(axis=1, keepdims=True)
     said = [
         Said(
             list(Category)[int(row.argmax())],
-            list(Severity)[int(grade.argmax())],
+            severity_of(dict(zip(Severity, map(float, grade), strict=True))),
             float(row.max()),
         )
-        for row, grade in zip(shares, by_severity, strict=True)
+        for row, grade in zip(shares, graded, strict=True)
     ]
     measured = report(truths, said)
     return Validation(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.logic.prompting.templates import GEMMA_TEMPLATE
 from opspilot.local.model.files import ENGINE, AdapterFile, ModelFile
 from opspilot.local.ports import is_free
 from streams.errors import ConfigurationError
@@ -21,20 +22,6 @@ PROMPT_CACHE_MIB = 128
 SPARE_HTTP_THREADS = 16
 """So that as many callers may stand in line and the server still says how it is."""
 VERBOSITY = {"crit": 1, "error": 1, "warn": 1, "info": 3, "debug": 4}
-
-# Gemma knows two roles: what the system says stands before the next turn of the user. Messages may
-# hold log lines, and the server reads control tokens anywhere in a prompt: one that stands in a
-# message is broken up, so that a line cannot end its own turn and speak as the model.
-GEMMA_TEMPLATE = """\
-{{ bos_token }}{% set ns = namespace(lead='') %}{% for message in messages %}\
-{% set text = message['content'] | replace('<start_of_', '< start_of_') \
-| replace('<end_of_', '< end_of_') | replace('<bos>', '< bos>') | replace('<eos>', '< eos>') %}\
-{% if message['role'] == 'system' %}{% set ns.lead = ns.lead + text + '\n\n' %}{% else %}\
-<start_of_turn>{{ 'model' if message['role'] == 'assistant' else 'user' }}
-{{ ns.lead }}{{ text }}<end_of_turn>
-{% set ns.lead = '' %}{% endif %}{% endfor %}\
-{% if add_generation_prompt %}<start_of_turn>model
-{% endif %}"""
 
 
 @dataclass(frozen=True, slots=True)

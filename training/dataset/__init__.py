@@ -1,1 +1,1 @@
-"""What adapters are trained on: examples made of templates and of corrected verdicts."""
+"""What adapters are trained and tested on: examples made of incidents, split so nothing leaks."""

@@ -1,90 +1,100 @@
-"""One example to train on, and files of them.
+"""One example of what classify asks and should be answered, as it stands in a dataset's files.
 
-Comes in: JSON lines {"id", "messages": [{"role", "content"}], "completion", "family", "split"}.
-Goes out: Example records, and back. Promise: pure; a line that cannot be used is one sentence with
-its number; what is written reads back the same.
+Comes in: JSON lines {"id", "split", "family", "messages", "completion", "incident"}. Goes out:
+Examples. Promise: `messages` are byte for byte what the stage would send of `incident`, and
+`completion` is what it would accept; a fault names file, line and field.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import get_args
+from enum import StrEnum
+from typing import Any
 
-from agents.llm.protocol import Message, Role
+from pydantic import ValidationError
+
+from agents.llm.protocol import Message
+from agents.logic.answers.schemas import RawClassifyAnswer
+from schemas.incident import Incident
+from schemas.vocabulary import Category, Severity
 from streams.errors import InputError
+from training.evaluation.jsonlines import read_objects
 
-SPLITS = ("train", "validation", "test")
-"""A dataset is a folder with one file SPLIT.jsonl each."""
-_ROLES = get_args(Role)
-_TEXTS = ("id", "completion", "family")
+
+class Split(StrEnum):
+    """What an example is for; the files of a dataset are named after it."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+    CANARY = "canary"
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question exactly as a judging stage sends it, and the answer it should get."""
+    """A question and its right answer; `family` never stands in two splits."""
 
     id: str
+    split: Split
+    family: str
     messages: tuple[Message, ...]
     completion: str
-    """The JSON text that the model is to answer."""
-    family: str
-    """Examples of one template family never stand in two splits."""
-    split: str = "train"
+    incident: Incident
+    """What is asked about: the baseline judges it, and an answer is checked against it."""
+    category: Category
+    severity: Severity
 
 
-def parse_examples(lines: Iterable[str], name: str = "examples") -> Iterator[Example]:
-    """Read JSON lines; blank ones are passed over; raises InputError that names file and line."""
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            found = json.loads(line)
-        except ValueError:
-            raise InputError(
-                f"{name}, line {number}: it is not JSON; write the file anew"
-            ) from None
-        yield _example(found, f"{name}, line {number}")
+def file_name(split: Split) -> str:
+    """Return the name of a split's file in a dataset's folder."""
+    return f"{split.value}.jsonl"
 
 
-def render_examples(examples: Iterable[Example]) -> str:
-    """Return the examples as JSON lines."""
-    return "".join(_line(example) + "\n" for example in examples)
+def write_example(example: Example) -> str:
+    """Return the example as one line of JSON, without a line break."""
+    fields = {
+        "id": example.id,
+        "split": example.split.value,
+        "family": example.family,
+        "messages": [{"role": m.role, "content": m.content} for m in example.messages],
+        "completion": example.completion,
+        "incident": example.incident.model_dump(mode="json", exclude_none=True),
+    }
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
-def _line(example: Example) -> str:
-    turns = [{"role": turn.role, "content": turn.content} for turn in example.messages]
-    return json.dumps(
-        {
-            "id": example.id,
-            "messages": turns,
-            "completion": example.completion,
-            "family": example.family,
-            "split": example.split,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+def read_examples(lines: Iterable[str], name: str) -> list[Example]:
+    """Read a split's file; raises InputError at the first line that is no example."""
+    return [read_example(where, fields) for where, fields in read_objects(lines, name, "examples")]
 
 
-def _example(found: object, where: str) -> Example:
-    if not isinstance(found, dict):
-        raise InputError(f"{where}: it is not an object; write the file anew")
-    for name in _TEXTS:
-        if not isinstance(found.get(name), str) or not found[name]:
-            raise InputError(f"{where}: {name} is {found.get(name)!r}; give it a text")
-    turns = found.get("messages")
-    if not isinstance(turns, list) or not turns:
-        raise InputError(f"{where}: messages is {turns!r}; give at least one turn")
-    split = found.get("split", SPLITS[0])
-    if split not in SPLITS:
-        raise InputError(f"{where}: split is {split!r}; give one of {', '.join(SPLITS)}")
-    messages = tuple(_message(turn, where) for turn in turns)
-    return Example(found["id"], messages, found["completion"], found["family"], split)
+def read_example(where: str, fields: dict[str, Any]) -> Example:
+    """Read one example; raises InputError that names `where` and the field."""
+    try:
+        answer = RawClassifyAnswer.model_validate_json(fields["completion"])
+        return Example(
+            id=_text(fields, "id"),
+            split=Split(fields["split"]),
+            family=_text(fields, "family"),
+            messages=tuple(Message(m["role"], _text(m, "content")) for m in fields["messages"]),
+            completion=_text(fields, "completion"),
+            incident=Incident.model_validate(fields["incident"]),
+            category=answer.category,
+            severity=answer.severity,
+        )
+    except KeyError as error:
+        raise InputError(
+            f"{where}: has no {error.args[0]!r}; make it by `opspilot dataset`."
+        ) from None
+    except (ValidationError, ValueError, TypeError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{where}: is no example ({why}); make it by `opspilot dataset`."
+        ) from None
 
 
-def _message(turn: object, where: str) -> Message:
-    if not isinstance(turn, dict) or turn.get("role") not in _ROLES:
-        raise InputError(f"{where}: a turn is {turn!r}; give it a role of {', '.join(_ROLES)}")
-    if not isinstance(turn.get("content"), str):
-        raise InputError(f"{where}: the content of a turn is not a text; write the file anew")
-    return Message(turn["role"], turn["content"])
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields[name]
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} must be a text, not {value!r}")
+    return value

@@ -45,7 +45,7 @@ test: .venv/tests check pipeline ## Run every check and every test in its short 
 
 check: .venv/tests format-check lint types imports unit ## Format, lint, types, import rules, unit tests.
 
-.PHONY: format-check
+.PHONY: format-check deploy-tools deploy-check manifests
 format-check: .venv/tests
 	@$(BIN)/ruff format --check .
 
@@ -79,6 +79,24 @@ baseline: .venv/tests ## Train the baseline judge on this project's own data.
 
 generate: .venv/tests ## Write schemas, AsyncAPI, topics and settings under docs/.
 	@$(BIN)/opspilot generate
+
+TOOLS := .opspilot/tools
+
+deploy-tools: $(TOOLS)/helm $(TOOLS)/actionlint ## Build helm and actionlint; needs Go.
+
+$(TOOLS)/helm:
+	@echo "opspilot: building helm (some minutes)"
+	@GOBIN=$(CURDIR)/$(TOOLS) go install helm.sh/helm/v3/cmd/helm@v3.22.0
+
+$(TOOLS)/actionlint:
+	@GOBIN=$(CURDIR)/$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+deploy-check: .venv/tests deploy-tools ## Check what deploys with helm, terraform, hadolint, actionlint.
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/pytest tests/deploy
+
+manifests: .venv/tests $(TOOLS)/helm ## Write what of deploy/ is made from code, and deploy/kubernetes.
+	@$(BIN)/python deploy/generate.py --manifests
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-header

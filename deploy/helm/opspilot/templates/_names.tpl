@@ -101,3 +101,13 @@ http://{{ include "opspilot.name" . }}-model:8012/v1
   secret: {secretName: {{ . }}}
 {{- end }}
 {{- end -}}
+
+{{- define "opspilot.dns" -}}
+- to:
+    - namespaceSelector: {}
+      podSelector:
+        matchLabels: {k8s-app: kube-dns}
+  ports:
+    - {protocol: UDP, port: 53}
+    - {protocol: TCP, port: 53}
+{{- end -}}

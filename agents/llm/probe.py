@@ -9,21 +9,26 @@ from dataclasses import dataclass, replace
 
 from agents.llm.errors import BadAnswerError
 from agents.llm.protocol import Backend, Message, Request
+from schemas.vocabulary import Category, Severity
 
-MAX_TOKENS = 64
+MAX_TOKENS = 96
 _SCHEMA = {
     "type": "object",
-    "properties": {"answer": {"type": "string", "maxLength": 240}},
-    "required": ["answer"],
+    "properties": {
+        "answer": {"type": "string", "maxLength": 200},
+        "category": {"type": "string", "enum": [category.value for category in Category]},
+        "severity": {"type": "string", "enum": [severity.value for severity in Severity]},
+    },
+    "required": ["answer", "category", "severity"],
     "additionalProperties": False,
 }
 _QUESTIONS = (
-    "A service logs: connection pool exhausted, 50 of 50 in use, 12 waiting. "
-    "Which of Network, Database, Application, Security, Hardware, Performance is it, and why?",
+    "A service logs: connection pool exhausted, 50 of 50 in use, 12 waiting. What is it, and why?",
     "A node logs: 3 uncorrectable ECC errors in DIMM 2. What should be done first, and why?",
     "A gateway logs: upstream answered 502 to 40 of 100 requests. Describe what users notice.",
 )
-"""Free text shows a difference that a single word from a closed list would hide."""
+"""Free text shows a difference that a word from a closed list would hide; the words are what an
+adapter was most likely trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,9 @@ async def prove(backend: Backend, adapter: str, call_seconds: float) -> Proof:
     steady = 0
     for text in _QUESTIONS:
         plain = Request(
-            messages=(Message("user", f"{text} Answer in JSON: "),),
+            messages=(
+                Message("user", f"{text} Answer in JSON with answer, category and severity: "),
+            ),
             schema=_SCHEMA,
             max_tokens=MAX_TOKENS,
             timeout_seconds=call_seconds,

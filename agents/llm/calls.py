@@ -42,9 +42,10 @@ AT_ONCE_UNKNOWN = 4
 """Calls at once where neither the server nor a setting says how many."""
 DESCRIBE_SECONDS = 5.0
 DESCRIBE_AGAIN_MS = 60_000
-PATIENCE_SECONDS = 90.0
-"""Longest wait for a turn. With the budget of a question it stays below the time that a rebalance
-gives the members to finish, and an incident that waits longer is better judged by the baseline."""
+LONGEST_STAY_SECONDS = 110.0
+"""Longest wait for a turn and a question together: less than a rebalance gives members to finish
+(streams/app.py); an incident that would wait longer is better judged by the baseline."""
+LEAST_PATIENCE_SECONDS = 10.0
 
 
 def draw() -> float:
@@ -74,6 +75,9 @@ class Caller:
             settings.breaker_failures, round(settings.breaker_open_seconds * 1000)
         )
         self._turns = Turns(settings.max_concurrent or AT_ONCE_UNKNOWN)
+        self._patience_seconds = max(
+            LEAST_PATIENCE_SECONDS, LONGEST_STAY_SECONDS - settings.call_timeout_seconds
+        )
         self._cap = HourlyCap(settings.calls_per_service_hour)
         self._describing = asyncio.Lock()
         self._describe_at_ms: int | None = 0
@@ -104,7 +108,7 @@ class Caller:
         if self.is_open:
             return Outcome(None, FallbackReason.BREAKER_OPEN)
         try:
-            async with self._turns.turn(backlog, PATIENCE_SECONDS):
+            async with self._turns.turn(backlog, self._patience_seconds):
                 return await self._in_turn(question, stage, service, spent_seconds)
         except TimeoutError:
             return Outcome(None, FallbackReason.BUSY)

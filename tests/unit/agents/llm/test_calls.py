@@ -357,7 +357,8 @@ async def test_those_who_wait_go_on_when_the_breaker_opens():
 
 
 async def test_who_gets_no_turn_in_time_goes_without(monkeypatch):
-    monkeypatch.setattr("agents.llm.calls.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("agents.llm.calls.LONGEST_STAY_SECONDS", 0.0)
+    monkeypatch.setattr("agents.llm.calls.LEAST_PATIENCE_SECONDS", 0.0)
     gate = asyncio.Event()
 
     async def slow(request: Request) -> Reply:

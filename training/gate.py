@@ -1,0 +1,234 @@
+"""Whether a candidate may judge incidents: against what serves now, and against the baseline.
+
+Comes in: what candidate, the one in service and the baseline said of the held-back test split and
+of the canary set. Goes out: a Decision: each check with its sentence, passed only if all are.
+Promise: pure; a difference that chance explains is no improvement; a set too small decides nothing.
+Why these checks: docs/decisions/0011-learning.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from schemas.vocabulary import Category
+from training.dataset.examples import Example
+from training.evaluation.classification import calibration_interval
+from training.judged import Entrant, Judged
+from training.paired import Paired, pair
+
+Right = Callable[[Judged, Example], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class GateRules:
+    """The bounds; shares lie between 0 and 1."""
+
+    significance: float = 0.05
+    """Largest probability at which a difference counts as real (one-sided)."""
+    category_bound: float = 0.1
+    """Largest share of one category's items that may be lost on balance."""
+    least_category_loss: int = 3
+    """Fewer items than this are no regression of a category, however small the category."""
+    least_json: float = 0.97
+    """Least share of answers that are JSON of the schema."""
+    most_calibration_error: float = 0.12
+    """Largest calibration error of the served verdicts, at the lower end of its interval."""
+    most_slower: float = 2.0
+    """Largest median latency, as a multiple of the model's in service."""
+    least_items: int = 60
+    """Fewer test items than this decide nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question that the gate asks, and its answer for a person."""
+
+    name: str
+    passed: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the gate says of a candidate."""
+
+    candidate: str
+    in_service: str
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the candidate may be released."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def reason(self) -> str:
+        """Return one sentence: why not, else what it gained."""
+        refused = [check.said for check in self.checks if not check.passed]
+        return "; ".join(refused) if refused else self.checks[0].said
+
+
+def own_word(judged: Judged, example: Example) -> bool:
+    """Tell whether the judge's own category is right; an answer that cannot be used is not."""
+    return judged.category is example.category
+
+
+def served_word(judged: Judged, example: Example) -> bool:
+    """Tell whether the category that people would get is right."""
+    return judged.served.category is example.category
+
+
+def decide(
+    test: Sequence[Example],
+    canary: Sequence[Example],
+    candidate: Entrant,
+    in_service: Entrant,
+    baseline: Entrant,
+    rules: GateRules | None = None,
+) -> Decision:
+    """Hold the candidate against the others; raises ValueError where answers are missing."""
+    rules = rules or GateRules()
+    for entrant in (candidate, in_service, baseline):
+        _require_all(test, entrant.test, f"{entrant.name}, test split")
+        _require_all(canary, entrant.canary, f"{entrant.name}, canary set")
+    # Model against model by their own words; against the baseline by what people would get, since
+    # a model is only ever served beside it.
+    word = served_word if in_service.is_baseline else own_word
+    checks = [
+        _better(test, candidate, in_service, word, rules),
+        *_not_worse(test, candidate, in_service, baseline, rules),
+        *_categories(test, candidate, in_service, word, rules),
+        _canaries(canary, candidate, in_service),
+        _json(candidate, rules),
+        _calibrated(test, candidate, rules),
+    ]
+    if not in_service.is_baseline:
+        checks.append(_fast(candidate, in_service, rules))
+    if len(test) < rules.least_items:
+        said = f"{len(test)} test items; at least {rules.least_items} are needed to decide"
+        checks.append(Check("items", False, said))
+    return Decision(candidate.name, in_service.name, tuple(checks))
+
+
+def _require_all(examples: Sequence[Example], judged: Sequence[Judged], where: str) -> None:
+    if [example.id for example in examples] != [one.example for one in judged]:
+        raise ValueError(f"{where}: the answers are not those to the examples, in their order")
+
+
+def _compare(
+    examples: Sequence[Example],
+    one: Sequence[Judged],
+    other: Sequence[Judged],
+    right: Right,
+) -> Paired:
+    return pair(
+        [right(judged, example) for judged, example in zip(one, examples, strict=True)],
+        [right(judged, example) for judged, example in zip(other, examples, strict=True)],
+    )
+
+
+def _better(
+    test: Sequence[Example], mine: Entrant, theirs: Entrant, right: Right, rules: GateRules
+) -> Check:
+    paired = _compare(test, mine.test, theirs.test, right)
+    passed = paired.better <= rules.significance
+    told = "is better than" if passed else "is not shown to be better than"
+    said = f"{mine.name} {told} {theirs.name} ({_said(paired)}, p={paired.better:.3g})"
+    return Check("better", passed, said)
+
+
+def _not_worse(
+    test: Sequence[Example], mine: Entrant, theirs: Entrant, baseline: Entrant, rules: GateRules
+) -> list[Check]:
+    """Check the served category against both others, and the severity against who serves."""
+    checks = []
+    others = {"baseline": baseline} if theirs.is_baseline else {"served": theirs}
+    for name, other in {**others, "baseline": baseline}.items():
+        paired = _compare(test, mine.test, other.test, served_word)
+        checks.append(_worse(name, "served category", paired, mine, other, rules))
+    graded = _compare(
+        test, mine.test, theirs.test, lambda judged, item: judged.served.severity is item.severity
+    )
+    return [*checks, _worse("severity", "severity", graded, mine, theirs, rules)]
+
+
+def _worse(
+    name: str, what: str, paired: Paired, mine: Entrant, other: Entrant, rules: GateRules
+) -> Check:
+    passed = paired.worse > rules.significance
+    told = "no worse than" if passed else "worse than"
+    said = f"{what} of {mine.name} is {told} that of {other.name} ({_said(paired)})"
+    return Check(f"{name} not worse", passed, said)
+
+
+def _categories(
+    test: Sequence[Example], mine: Entrant, theirs: Entrant, right: Right, rules: GateRules
+) -> list[Check]:
+    """Return a check per category that occurs: its losses on balance stay within the bound."""
+    checks = []
+    for category in Category:
+        places = [place for place, item in enumerate(test) if item.category is category]
+        if not places:
+            continue
+        paired = _compare(
+            [test[place] for place in places],
+            [mine.test[place] for place in places],
+            [theirs.test[place] for place in places],
+            right,
+        )
+        balance = paired.lost - paired.gained
+        lost = balance >= rules.least_category_loss
+        passed = not (lost and balance / len(places) > rules.category_bound)
+        told = f"{category.value}: {_said(paired)} of {len(places)}"
+        if not passed:
+            told += f", more than {rules.category_bound:.0%} lost on balance"
+        checks.append(Check(f"category {category.value}", passed, told))
+    return checks
+
+
+def _canaries(canary: Sequence[Example], mine: Entrant, theirs: Entrant) -> Check:
+    """Refuse a candidate with which people lose a plain case, or that knows fewer by itself."""
+    lost = [
+        example.id
+        for example, one, other in zip(canary, mine.canary, theirs.canary, strict=True)
+        if served_word(other, example) and not served_word(one, example)
+    ]
+    word = served_word if theirs.is_baseline else own_word
+    known = sum(word(one, example) for one, example in zip(mine.canary, canary, strict=True))
+    before = sum(word(one, example) for one, example in zip(theirs.canary, canary, strict=True))
+    said = f"canaries right: {known} of {len(canary)}, {before} by {theirs.name}"
+    if lost:
+        said += f"; lost: {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''}"
+    return Check("canary", bool(canary) and not lost and known >= before, said)
+
+
+def _json(mine: Entrant, rules: GateRules) -> Check:
+    answers = [*mine.test, *mine.canary]
+    share = sum(one.is_json for one in answers) / len(answers) if answers else 0.0
+    said = f"{share:.1%} of the answers are JSON of the schema, {rules.least_json:.0%} are needed"
+    return Check("JSON", share >= rules.least_json, said)
+
+
+def _calibrated(test: Sequence[Example], mine: Entrant, rules: GateRules) -> Check:
+    right = [served_word(one, example) for one, example in zip(mine.test, test, strict=True)]
+    if not right:
+        return Check("calibration", False, "calibration cannot be measured: there are no items")
+    low, high = calibration_interval([one.served.confidence for one in mine.test], right)
+    said = (
+        f"calibration error of the served verdicts lies between {low:.3f} and {high:.3f}, "
+        f"its lower end may be {rules.most_calibration_error:g}"
+    )
+    return Check("calibration", low <= rules.most_calibration_error, said)
+
+
+def _fast(mine: Entrant, theirs: Entrant, rules: GateRules) -> Check:
+    if not mine.test:
+        return Check("latency", False, "latency cannot be measured: there are no items")
+    took = median(one.latency_ms for one in mine.test)
+    before = median(one.latency_ms for one in theirs.test)
+    said = f"median answer {took:.0f} ms, {before:.0f} ms by {theirs.name}"
+    return Check("latency", took <= rules.most_slower * before or took == before, said)
+
+
+def _said(paired: Paired) -> str:
+    return f"{paired.gained} gained, {paired.lost} lost"

@@ -71,9 +71,10 @@ class TopicTail:
         consumer.assign(self._partitions)
         await consumer.seek_to_beginning(*self._partitions)
         if self._since_ms:
+            # Asked for first: what comes in between is then read, not left out.
+            ends = await consumer.end_offsets(self._partitions)
             wanted = dict.fromkeys(self._partitions, self._since_ms)
             for tp, place in (await consumer.offsets_for_times(wanted)).items():
-                if place is not None:
-                    consumer.seek(tp, place.offset)
+                consumer.seek(tp, ends[tp] if place is None else place.offset)
         self._consumer = consumer
         return consumer

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from agents.logic.feedback.signing import feedback_key, sign
-from agents.logic.feedback.wording import Said, make_feedback
+from agents.logic.feedback.wording import NOTHING_SAID, Said, make_feedback
 from schemas.classification import Classification
 from schemas.envelope import cloud_event_headers
 from schemas.learning import Feedback
@@ -91,6 +91,8 @@ def give(
     redactor = Redactor(redact_ips=settings.ingest.redact_ips)
     words = None if comment is None else redactor.redact(comment)[:MAX_COMMENT_CHARS]
     said = Said(right, category, severity, useful_summary, useful_plan, words)
+    if said.empty:
+        raise InputError(NOTHING_SAID)
     feedback = asyncio.run(_give(settings, incident_id, revision, said, who))
     signed = "signed" if feedback.signature else "unsigned"
     model = feedback.model if feedback.adapter is None else f"{feedback.model}+{feedback.adapter}"

@@ -12,8 +12,8 @@ from enum import StrEnum
 from agents.logic.drift.state import DriftRules, Vote
 from agents.logic.drift.statistics import difference_interval, wilson_interval
 
-Z_WORSE = 3.0
-"""Looked at after each word, so the single look must be strict: two-sided 99.7 %."""
+Z_WORSE = 3.29
+"""Looked at after each word, so the single look must be strict: two-sided 99.9 %."""
 Z_NO_WORSE = 1.645
 """The gate has already tested a candidate on held-back data: two-sided 90 %."""
 

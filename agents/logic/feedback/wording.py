@@ -12,6 +12,8 @@ from schemas.learning import Feedback
 from schemas.vocabulary import Category, Severity
 from streams.errors import InputError
 
+NOTHING_SAID = "nothing is said: use --right, --wrong, --category, --severity, --comment or others"
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -37,7 +39,7 @@ def make_feedback(verdict: Classification, said: Said, person: str, given_ms: in
     correction. Raises InputError when nothing is said, or the same thing is called right and wrong.
     """
     if said.empty:
-        raise InputError("nothing is said: use --right, --wrong, --category, --severity or others")
+        raise InputError(NOTHING_SAID)
     category_correct = said.right
     severity_correct = True if said.right else None
     if said.category is not None:

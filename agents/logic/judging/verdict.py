@@ -87,7 +87,7 @@ def judge(
             Graded(
                 # A line of another kind says how bad something else is: whoever can write lines
                 # beside those of an incident must not be able to talk it down.
-                piece.weight * max(piece.score.category_probabilities[category], _FLOOR),
+                piece.weight * max(piece.score.category_probabilities[category] ** 2, _FLOOR**2),
                 piece.score.problem,
                 piece.score.severity_probabilities,
                 piece.evidence.count,

@@ -82,7 +82,7 @@ generate: .venv/tests ## Write schemas, AsyncAPI, topics and settings under docs
 
 TOOLS := .opspilot/tools
 
-deploy-tools: $(TOOLS)/helm $(TOOLS)/actionlint ## Build helm and actionlint; needs Go.
+deploy-tools: $(TOOLS)/helm $(TOOLS)/actionlint $(TOOLS)/compose-spec ## Build helm and others; needs Go.
 
 $(TOOLS)/helm:
 	@echo "opspilot: building helm (some minutes)"
@@ -90,6 +90,9 @@ $(TOOLS)/helm:
 
 $(TOOLS)/actionlint:
 	@GOBIN=$(CURDIR)/$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+$(TOOLS)/compose-spec: $(wildcard tests/deploy/composespec/*)
+	@cd tests/deploy/composespec && go build -o $(CURDIR)/$@ .
 
 deploy-check: .venv/tests deploy-tools ## Check what deploys with helm, terraform, hadolint, actionlint.
 	@$(BIN)/hadolint Dockerfile

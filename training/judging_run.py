@@ -65,13 +65,12 @@ async def ask_all(
             told(done, len(examples))
         return judged
 
+    failed: ExceptionGroup[ModelError] | None = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(example)) for example in examples]
     except* ModelError as errors:
         failed = errors
-    else:
-        failed = None
     if failed is not None:
         raise failed.exceptions[0]
     return [task.result() for task in tasks]

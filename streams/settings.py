@@ -24,6 +24,7 @@ from streams.errors import ConfigurationError
 from streams.learningsettings import DriftSettings, FeedbackSettings
 from streams.mistakes import explain, strangers, unreadable_lists
 from streams.modelsettings import ModelSettings
+from streams.releasesettings import ReleaseSettings
 from streams.section import PREFIX, Positive, Section
 
 
@@ -308,6 +309,7 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     drift: DriftSettings = DriftSettings()
+    release: ReleaseSettings = ReleaseSettings()
     worker: WorkerSettings = WorkerSettings()
 
 

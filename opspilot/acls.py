@@ -31,8 +31,8 @@ READS: Mapping[str, tuple[Topic, ...]] = {
     "ingest": (LOGS_RAW,),
     "analyze": (LOGS_DIGESTS, ANALYZE_STATE),
     "correlate": (FINDINGS, CORRELATE_STATE, SERVICES),
-    "classify": (INCIDENTS, CLASSIFICATIONS),
-    "recommend": (CLASSIFICATIONS, REMEDIATIONS, SERVICES),
+    "classify": (INCIDENTS, CLASSIFICATIONS, MODELS),
+    "recommend": (CLASSIFICATIONS, REMEDIATIONS, SERVICES, MODELS),
     "drift": (FEEDBACK, CLASSIFICATIONS, DRIFT_STATE, MODELS, TRAINING_REQUESTS),
 }
 WRITES: Mapping[str, tuple[Topic, ...]] = {

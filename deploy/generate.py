@@ -76,9 +76,9 @@ def chart_files() -> dict[Path, str]:
     }
     for source in sorted((ROOT / "deploy/grafana/dashboards").glob("*.json")):
         files[CHART / "files/dashboards" / source.name] = source.read_text()
-    for source in sorted((ROOT / "deploy/prometheus/rules").glob("*.yml")):
+    for source in sorted((ROOT / "deploy/prometheus/rules").glob("*.y*ml")):
         if "test" not in source.stem:
-            files[CHART / "files/rules" / source.name] = source.read_text()
+            files[CHART / "files/rules" / f"{source.stem}.yml"] = source.read_text()
     return files
 
 

@@ -79,6 +79,7 @@ baseline: .venv/tests ## Train the baseline judge on this project's own data.
 
 generate: .venv/tests ## Write schemas, AsyncAPI, topics and settings under docs/.
 	@$(BIN)/opspilot generate
+	@$(BIN)/python deploy/generate.py
 
 TOOLS := .opspilot/tools
 

@@ -140,7 +140,8 @@ def main() -> None:
             MANIFESTS.write_text(rendered[MANIFESTS])
     names = ", ".join(str(path.relative_to(ROOT)) for path in wrong)
     if options.check and wrong:
-        sys.exit(f"not current: {names}; run `make manifests` and commit them")
+        command = "manifests" if options.manifests else "generate"
+        sys.exit(f"not current: {names}; run `make {command}` and commit them")
     if wrong:
         sys.stdout.write(f"wrote {names}\n")
 

@@ -1,0 +1,1 @@
+"""Fine-tuning by LoRA: the only package that imports torch, transformers and peft."""

@@ -15,6 +15,7 @@ from schemas.topics import (
     FEEDBACK,
     FINDINGS,
     INCIDENTS,
+    INVESTIGATIONS,
     LEDGER,
     LOGS_DIGESTS,
     LOGS_RAW,
@@ -34,6 +35,17 @@ READS: Mapping[str, tuple[Topic, ...]] = {
     "classify": (INCIDENTS, CLASSIFICATIONS, MODELS),
     "recommend": (CLASSIFICATIONS, REMEDIATIONS, SERVICES, MODELS),
     "drift": (FEEDBACK, CLASSIFICATIONS, DRIFT_STATE, MODELS, TRAINING_REQUESTS),
+    # No stage, but a reader of much: who runs `opspilot investigate` needs no other right.
+    "investigate": (
+        INCIDENTS,
+        CLASSIFICATIONS,
+        REMEDIATIONS,
+        INVESTIGATIONS,
+        FINDINGS,
+        LOGS_DIGESTS,
+        SERVICES,
+        FEEDBACK,
+    ),
 }
 WRITES: Mapping[str, tuple[Topic, ...]] = {
     "ingest": (LOGS_DIGESTS, LEDGER, DEAD_LETTERS),
@@ -50,6 +62,7 @@ WRITES: Mapping[str, tuple[Topic, ...]] = {
         MODELS,
         DEAD_LETTERS,
     ),
+    "investigate": (INVESTIGATIONS,),
 }
 
 

@@ -14,6 +14,7 @@ from schemas.classification import Classification
 from schemas.digest import LogDigest, Progress
 from schemas.finding import Finding
 from schemas.incident import Incident
+from schemas.investigation import Investigation
 from schemas.learning import (
     DriftScore,
     Feedback,
@@ -154,6 +155,15 @@ REMEDIATIONS = Topic(
     _JUDGED,
     (RemediationPlan,),
 )
+INVESTIGATIONS = Topic(
+    "investigations",
+    "incident id",
+    "How an incident was looked into, step by step, and what came of it.",
+    Width.ONE,
+    Cleanup.COMPACT_DELETE,
+    _JUDGED,
+    (Investigation,),
+)
 SERVICES = Topic(
     "services",
     "service",
@@ -250,6 +260,7 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
             INCIDENTS,
             CLASSIFICATIONS,
             REMEDIATIONS,
+            INVESTIGATIONS,
             SERVICES,
             FEEDBACK,
             DRIFT,

@@ -23,6 +23,12 @@ from schemas.export import record_types
 from schemas.finding import Finding, ShapeEvidence
 from schemas.ids import content_id
 from schemas.incident import Anomaly, Incident, LogAnalysis, Pattern, TimelineEntry
+from schemas.investigation import (
+    EvidenceRef,
+    Investigation,
+    InvestigationEnd,
+    InvestigationStep,
+)
 from schemas.learning import (
     DriftScore,
     Feedback,
@@ -112,6 +118,16 @@ SAMPLES: list[Record] = [
                             risk=Risk.LOW, requires_approval=False,
                             command=Command(text="ss -ltn", verdict=CommandVerdict.SAFE),
                             source=Citation(runbook="r", section="steps")),
+        ),
+    ),
+    Investigation(
+        incident_id="i1", revision=2, service=SERVICE, title="t", conclusion="refused since noon",
+        probable_cause="the port is closed", confidence=0.5, basis=(1,), judge=JUDGE,
+        ended=InvestigationEnd.CONCLUDED, at_ms=NOW_MS,
+        steps=(
+            InvestigationStep(number=1, tool="compare_periods", arguments={"minutes": 60},
+                              observation="one rose", rows=("refused by <*>",),
+                              evidence=(EvidenceRef(kind="template", id="s1"),)),
         ),
     ),
     ServiceInfo(service=SERVICE, owner="payments", platform=Platform.KUBERNETES),

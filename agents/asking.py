@@ -48,10 +48,13 @@ def classify_question(
     templates: Mapping[str, PromptTemplate],
     adapter: str | None,
     *,
-    max_prompt_tokens: int,
+    max_prompt_tokens: Callable[[], int],
     max_tokens: int,
 ) -> Question[Combined]:
-    """Ask for category, severity, summary and actions, to be combined with the baseline's."""
+    """Ask for category, severity, summary and actions, to be combined with the baseline's.
+
+    `max_prompt_tokens` is asked when the prompt is built: the server may have said it by then.
+    """
     nonce = token_hex(NONCE_BYTES)
 
     def build(items: int) -> Prompt:
@@ -72,7 +75,7 @@ def plan_question(
     templates: Mapping[str, PromptTemplate],
     adapter: str | None,
     *,
-    max_prompt_tokens: int,
+    max_prompt_tokens: Callable[[], int],
     max_tokens: int,
 ) -> Question[RemediationPlan]:
     """Ask for a plan that rests on the passages."""
@@ -96,12 +99,12 @@ def _question(
     read: Callable[[Mapping[str, Any], Prompt], T],
     bare: Request,
     repairing: PromptTemplate,
-    max_prompt_tokens: int,
+    max_prompt_tokens: Callable[[], int],
 ) -> Question[T]:
     asked: list[Prompt] = []
 
     async def prepare(count_tokens: CountTokens) -> Request:
-        prompt = await fit(build, count_tokens, max_prompt_tokens)
+        prompt = await fit(build, count_tokens, max_prompt_tokens())
         asked.append(prompt)
         return replace(bare, messages=prompt.messages, schema=prompt.schema, name=prompt.name)
 

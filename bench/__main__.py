@@ -5,7 +5,7 @@ import os
 import platform
 from collections.abc import Callable
 
-from bench import costs, ingest, miner
+from bench import costs, ingest, judging, miner
 from bench.report import write_section
 
 
@@ -13,6 +13,7 @@ def main() -> None:
     """Measure, print and write down."""
     parser = argparse.ArgumentParser(description="Every benchmark of this project.")
     ingest.add_options(parser)
+    judging.add_options(parser)
     parser.add_argument("--mined", type=int, default=100_000, help="lines for the miners")
     options = parser.parse_args()
     command = f"python -m bench --count {options.count} --sample {options.sample}"
@@ -25,6 +26,7 @@ def main() -> None:
         "costs": lambda: costs.section(options.lines, 200_000, options.seed),
         "miner": lambda: miner.section(options.lines, options.mined, options.seed),
         "ingest": lambda: ingest.section(options),
+        "judging": lambda: judging.section(options),
     }
     for name, measure in sections.items():
         found = measure()

@@ -236,9 +236,9 @@ class Caller:
 
     async def _learn_the_limit(self, course: Course) -> None:
         """Ask the server once how much it takes at once and at most."""
-        if self._describe_at_ms is None or self._describing.locked():
+        if self._describe_at_ms is None or self._now_ms() < self._describe_at_ms:
             return
-        async with self._describing:
+        async with self._describing:  # the first questions wait for the one that asks
             if self._describe_at_ms is None or self._now_ms() < self._describe_at_ms:
                 return
             self._describe_at_ms = self._now_ms() + DESCRIBE_AGAIN_MS

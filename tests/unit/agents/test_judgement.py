@@ -230,6 +230,23 @@ async def test_the_cap_holds_for_both_questions_of_a_service_together(incident):
     assert len(server.asked) == 1
 
 
+async def test_the_first_prompt_already_keeps_to_what_the_server_takes():
+    long = incident_of(" ".join(f"word{number}" for number in range(60)))
+    judging, server = judgement()
+    await judging.classify(long)
+    whole = len(server.asked[0].messages[1].content)
+
+    class Small(Server):
+        async def describe(self) -> ServerInfo:
+            bare = len(server.asked[0].messages[0].content)
+            return ServerInfo("mistral", 4, (bare + whole - 300) // 4)
+
+    small = Small()
+    model = ModelSettings(backend=BackendName.TGI, url="http://tgi:80")
+    await Judgement(model, backend=small).classify(long)
+    assert len(small.asked[0].messages[1].content) < whole
+
+
 async def test_verdicts_are_counted_by_who_gave_them(incident):
     counter = metrics.VERDICTS_BY_VARIANT.labels("challenger", "tgi", "false")
     before = counter._value.get()

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "deploy"))
 
-from composefile import ROOT, compose_file, own_services
+from composefile import ROOT, compose_file, env_file, own_services
 from stages import WAIT_SECONDS, Follower, send
 
 from opspilot.local.ports import free_port
@@ -84,7 +85,13 @@ class ComposeProcess:
     """One service of the file as a process; a context manager that ends it."""
 
     def __init__(
-        self, name: str, service: dict[str, Any], bootstrap: str, prefix: str, folder: Path
+        self,
+        name: str,
+        service: dict[str, Any],
+        bootstrap: str,
+        prefix: str,
+        folder: Path,
+        variables: dict[str, str] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.name, self.service = name, service
@@ -98,6 +105,7 @@ class ComposeProcess:
             "OPSPILOT_WORKER__HOST": "127.0.0.1",
             "OPSPILOT_WORKER__PORT": str(self.port),
             "OPSPILOT_WORKER__DATA_FOLDER": str(folder / name),
+            **(variables or {}),
         }
         assert service["environment"]["OPSPILOT_KAFKA__BOOTSTRAP"] == "kafka:19092"
         self.command = (sys.executable, "-m", "opspilot", *service["command"])
@@ -218,3 +226,26 @@ async def write_lines(settings: Settings, ended: asyncio.Event) -> None:
             lines.append((key.encode() if key else None, json.dumps(record).encode()))
         await send(settings.kafka.bootstrap, settings.topics.name(LOGS_RAW), lines)
         await asyncio.sleep(PAUSE_SECONDS)
+
+
+def test_the_small_model_is_where_its_profile_says(tmp_path: Path) -> None:
+    chosen = env_file(ROOT / "deploy/compose/cpu-llm.env")
+    document = compose_file(chosen)
+    judges = document["services"]["classify"]["environment"]
+    host, port = judges["OPSPILOT_MODEL__URL"].split("/")[2].split(":")
+    service = document["services"][host]
+    assert service["profiles"] == [chosen["COMPOSE_PROFILES"]]
+    assert service["environment"]["OPSPILOT_MODEL__LOCAL_PORT"] == port
+    here = free_port()
+    moved = {
+        "OPSPILOT_MODEL__LOCAL_HOST": "127.0.0.1",
+        "OPSPILOT_MODEL__LOCAL_PORT": str(here),
+        "OPSPILOT_MODEL__LOCAL_ADAPTER_FOLDER": str(tmp_path / "adapters"),
+        # The model that other tests have put together already.
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
+    }
+    with ComposeProcess(host, service, "127.0.0.1:1", "", tmp_path, moved) as model:
+        model.wait_healthy()
+        url = judges["OPSPILOT_MODEL__URL"].replace(f"{host}:{port}", f"127.0.0.1:{here}")
+        with urllib.request.urlopen(f"{url}/models", timeout=30) as response:
+            assert json.load(response)["data"]

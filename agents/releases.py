@@ -135,6 +135,9 @@ class Releases:
                 await self.refresh()
             except BrokerError as error:
                 log.warning("releases cannot be read: %s", error)
+            except Exception:
+                # The next incident meets the same fault, where it is dealt with.
+                log.exception("releases could not be followed")
             await asyncio.sleep(FOLLOW_SECONDS)
 
     async def close(self) -> None:

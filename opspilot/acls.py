@@ -35,17 +35,6 @@ READS: Mapping[str, tuple[Topic, ...]] = {
     "classify": (INCIDENTS, CLASSIFICATIONS, MODELS),
     "recommend": (CLASSIFICATIONS, REMEDIATIONS, SERVICES, MODELS),
     "drift": (FEEDBACK, CLASSIFICATIONS, DRIFT_STATE, MODELS, TRAINING_REQUESTS),
-    # No stage, but a reader of much: who runs `opspilot investigate` needs no other right.
-    "investigate": (
-        INCIDENTS,
-        CLASSIFICATIONS,
-        REMEDIATIONS,
-        INVESTIGATIONS,
-        FINDINGS,
-        LOGS_DIGESTS,
-        SERVICES,
-        FEEDBACK,
-    ),
 }
 WRITES: Mapping[str, tuple[Topic, ...]] = {
     "ingest": (LOGS_DIGESTS, LEDGER, DEAD_LETTERS),
@@ -62,8 +51,19 @@ WRITES: Mapping[str, tuple[Topic, ...]] = {
         MODELS,
         DEAD_LETTERS,
     ),
-    "investigate": (INVESTIGATIONS,),
 }
+INVESTIGATOR = "investigate"
+"""No stage: the user of those who run `opspilot investigate`."""
+INVESTIGATOR_READS = (
+    INCIDENTS,
+    CLASSIFICATIONS,
+    REMEDIATIONS,
+    INVESTIGATIONS,
+    FINDINGS,
+    LOGS_DIGESTS,
+    SERVICES,
+    FEEDBACK,
+)
 
 
 def acl_commands(settings: Settings) -> Iterator[str]:
@@ -72,17 +72,19 @@ def acl_commands(settings: Settings) -> Iterator[str]:
     Every stage also looks at the settings of its topics at its start (DescribeConfigs).
     """
     begin = f"kafka-acls --bootstrap-server {settings.kafka.bootstrap} --add"
-    for stage, read in READS.items():
+    for stage, read in (*READS.items(), (INVESTIGATOR, INVESTIGATOR_READS)):
+        written = WRITES.get(stage, (INVESTIGATIONS,))
         who = f"--allow-principal User:opspilot-{stage}"
         raw = settings.ingest.topics if stage == "ingest" else ()
         read_names = raw or tuple(settings.topics.name(topic) for topic in read)
         for name in read_names:
             yield f"{begin} {who} --operation Read --operation Describe --topic {name}"
-        for topic in WRITES[stage]:
+        for topic in written:
             name = settings.topics.name(topic)
             yield f"{begin} {who} --operation Write --operation Describe --topic {name}"
-        for name in dict.fromkeys(settings.topics.name(t) for t in (*read, *WRITES[stage])):
+        for name in dict.fromkeys(settings.topics.name(t) for t in (*read, *written)):
             yield f"{begin} {who} --operation DescribeConfigs --topic {name}"
-        group = f"{settings.topics.prefix}{stage}"
-        yield f"{begin} {who} --operation Read --operation Describe --group {group}"
+        if stage != INVESTIGATOR:
+            group = f"{settings.topics.prefix}{stage}"
+            yield f"{begin} {who} --operation Read --operation Describe --group {group}"
         yield f"{begin} {who} --operation IdempotentWrite --cluster"

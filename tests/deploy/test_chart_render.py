@@ -250,6 +250,18 @@ def test_lag_is_what_keda_scales_on(helm: str) -> None:
     assert all("replicas" not in o["spec"] for o in deployments)
 
 
+def test_keda_asks_for_a_token_where_the_stages_do(helm: str) -> None:
+    objects = render(helm, CHART / "ci/oauth-external.yaml")
+    (settings,) = [o["data"] for o in objects if o["metadata"]["name"] == "opspilot-settings"]
+    found = [o["spec"] for o in objects if o["kind"] == "TriggerAuthentication"]
+    assert found
+    for about in found:
+        for reference in about["configMapTargetRef"]:
+            assert reference["name"] == "opspilot-settings"
+            assert settings[reference["key"]]
+        assert {r["key"] for r in about["secretTargetRef"]} == {"client-id", "client-secret"}
+
+
 def test_strimzi_topics_are_the_map(helm: str) -> None:
     objects = render(helm, CHART / "ci/strimzi-mtls.yaml")
     topics = {o["spec"]["topicName"]: o["spec"] for o in objects if o["kind"] == "KafkaTopic"}

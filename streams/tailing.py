@@ -16,6 +16,9 @@ from streams.kafka import make_consumer, start, stop
 from streams.settings import Settings
 
 POLL_MS = 500
+FETCH_WAIT_MS = 20
+"""A broker answers one request of a connection at a time: a fetch that waits for more would hold up
+the question for the end by as long. Between two readings all partitions are paused."""
 MAX_EMPTY_POLLS = 60
 """Without one record for 30 seconds, the broker is taken to be away."""
 
@@ -43,6 +46,7 @@ class TopicTail:
             consumer = self._consumer or await self._begin()
             ends = await consumer.end_offsets(self._partitions)
             empty_polls = 0
+            consumer.resume(*self._partitions)
             while behind := await self._behind(consumer, ends):
                 found = await consumer.getmany(*behind, timeout_ms=POLL_MS)
                 empty_polls = 0 if found else empty_polls + 1
@@ -51,6 +55,7 @@ class TopicTail:
                 for records in found.values():
                     for record in records:
                         take(record)
+            consumer.pause(*self._partitions)
         except KafkaError as error:
             raise BrokerError(f"topic {self._name} cannot be read: {error!r}") from error
 
@@ -66,9 +71,10 @@ class TopicTail:
         return [tp for tp in self._partitions if await consumer.position(tp) < ends[tp]]
 
     async def _begin(self) -> AIOKafkaConsumer:
-        consumer = make_consumer(self._settings.kafka)
+        consumer = make_consumer(self._settings.kafka, fetch_max_wait_ms=FETCH_WAIT_MS)
         await start(consumer, self._settings.kafka)
         consumer.assign(self._partitions)
+        consumer.pause(*self._partitions)
         await consumer.seek_to_beginning(*self._partitions)
         if self._since_ms:
             # Asked for first: what comes in between is then read, not left out.

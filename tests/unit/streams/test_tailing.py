@@ -28,10 +28,17 @@ class Partitions:
         self.places: dict[TopicPartition, int] = {}
         self.away = self.stuck = False
         self.polls = 0
+        self.paused = False
 
     def assign(self, partitions) -> None:
         for tp in partitions:
             self.logs.setdefault(tp, [])
+
+    def pause(self, *_partitions) -> None:
+        self.paused = True
+
+    def resume(self, *_partitions) -> None:
+        self.paused = False
 
     async def seek_to_beginning(self, *partitions) -> None:
         self.places = dict.fromkeys(partitions, 0)
@@ -62,7 +69,7 @@ class Partitions:
 
     async def getmany(self, *partitions, timeout_ms: int):
         self.polls += 1
-        if self.stuck:
+        if self.stuck or self.paused:
             return {}
         found = {}
         for tp in partitions:
@@ -83,7 +90,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Partitions:
     async def start(_client, _kafka) -> None:
         return
 
-    monkeypatch.setattr(tailing, "make_consumer", lambda _kafka: partitions)
+    monkeypatch.setattr(tailing, "make_consumer", lambda _kafka, **_options: partitions)
     monkeypatch.setattr(tailing, "start", start)
     return partitions
 

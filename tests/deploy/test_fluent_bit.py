@@ -51,6 +51,8 @@ class TestFile:
         assert output["rdkafka.enable.idempotence"] == "true"
         assert output["rdkafka.message.timeout.ms"] == "0"
         assert output["rdkafka.queue.buffering.max.messages"] == "20000"
+        # A line as long as the input takes, with its envelope, fits; the topic takes it too.
+        assert 2 << 20 < int(output["rdkafka.message.max.bytes"]) < LOGS_RAW.max_message_bytes
         if output["format"] == "json":
             # A record's own @timestamp would replace Fluent Bit's.
             assert output["timestamp_key"] == "fb_ts"

@@ -60,7 +60,7 @@ def write_example(example: Example) -> str:
         "completion": example.completion,
         "incident": example.incident.model_dump(mode="json", exclude_none=True),
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def read_examples(lines: Iterable[str], name: str) -> list[Example]:

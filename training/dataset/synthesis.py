@@ -20,6 +20,7 @@ from training.dataset.chance import Chance
 from training.dataset.examples import Example, Split
 from training.dataset.incidents import incident_of
 from training.dataset.leakage import check_leakage, without_leaks
+from training.dataset.naming import made_up_service
 from training.dataset.splits import split_events
 from training.dataset.varying import varied
 
@@ -31,13 +32,6 @@ _OF_PRODUCT = 0.5
 _WITH_HEADER = 0.4
 _WITH_ROUTINE = 0.35
 _TRIES = 6
-_SPACES = ("prod/shop", "prod/core", "live/retail", "staging/shop", "prod/platform", "eu1/main")
-_NAMES = (
-    "orders", "billing", "checkout", "inventory", "catalog", "media", "profile", "shipping",
-    "reports", "pricing", "notify", "fleet", "booking", "claims", "intake", "partner", "mobile",
-    "backoffice", "matching", "archive",
-)  # fmt: skip
-_TAILS = ("", "-api", "-worker", "-v2", "-01", "-eu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +125,7 @@ def lines_of(
 
 def service_of(event: Event, chance: Chance) -> str:
     """Return a service's name: the product's half of the time, else one that says nothing."""
-    name = event.product
-    if chance.share() >= _OF_PRODUCT:
-        name = chance.choose(_NAMES) + chance.choose(_TAILS)
-    return f"{chance.choose(_SPACES)}/{name}" if chance.share() < 0.7 else name
+    return made_up_service(chance, event.product if chance.share() < _OF_PRODUCT else None)
 
 
 def _example(

@@ -1,0 +1,1 @@
+"""Sixty incidents that nobody could mistake: what a model may never unlearn."""

@@ -37,3 +37,8 @@ def terraform() -> str:
 @pytest.fixture(scope="session")
 def actionlint() -> str:
     return find_tool("actionlint")
+
+
+@pytest.fixture(scope="session")
+def compose_spec() -> str:
+    return find_tool("compose-spec")

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from composefile import COMPOSE_FILE, ROOT, compose_file, env_file
-from conftest import find_tool
 
 pytestmark = pytest.mark.deploy
 
@@ -21,10 +20,10 @@ PROFILES = {"": {}} | {
 }
 
 
-def loaded(variables: dict[str, str], folder: Path) -> dict[str, Any]:
+def loaded(tool: str, variables: dict[str, str], folder: Path) -> dict[str, Any]:
     # From a folder without .env: a developer's own must not change the outcome.
     done = subprocess.run(
-        [find_tool("compose-spec"), str(COMPOSE_FILE)],
+        [tool, str(COMPOSE_FILE)],
         cwd=folder,
         env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
@@ -38,9 +37,9 @@ def loaded(variables: dict[str, str], folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_the_file_is_what_we_take_it_for(profile: str, tmp_path: Path) -> None:
+def test_the_file_is_what_we_take_it_for(compose_spec: str, profile: str, tmp_path: Path) -> None:
     variables = PROFILES[profile]
-    real = loaded(variables, tmp_path)["services"]
+    real = loaded(compose_spec, variables, tmp_path)["services"]
     ours = compose_file(variables)["services"]
     chosen = {n for n, s in ours.items() if profile in s.get("profiles", [profile])}
     assert "ingest" in chosen
@@ -53,11 +52,9 @@ def test_the_file_is_what_we_take_it_for(profile: str, tmp_path: Path) -> None:
         assert given == ours[name].get("environment", {}), name
 
 
-def test_a_mistake_is_found(tmp_path: Path) -> None:
+def test_a_mistake_is_found(compose_spec: str, tmp_path: Path) -> None:
     wrong = tmp_path / "docker-compose.yml"
     wrong.write_text("services: {a: {image: x, depends_on: [b]}}")
-    done = subprocess.run(
-        [find_tool("compose-spec"), str(wrong)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([compose_spec, str(wrong)], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert 'undefined service "b"' in done.stderr

@@ -40,7 +40,7 @@ _KIND_GRADES: dict[FindingKind, dict[Severity, float]] = {
         Severity.LOW: 0.1,
     },
 }
-_CUTS = (0.8, 1.6, 2.05)
+_CUTS = (0.65, 1.45, 2.05)
 """Mean ranks from which on a severity is medium, high, critical."""
 _WIDE_SERVICES = 3
 _WIDE_LINES = 1_000

@@ -107,7 +107,7 @@ def _answer(incident: Incident, labels: Labels, *, quote: bool) -> dict[str, obj
     return {
         "category": labels.category.value,
         "severity": labels.severity.value,
-        "summary": f"{opening}: this points to {about}.",
+        "summary": f"{opening}, which points to {about}.",
         "suggestedActions": [_ACTIONS[labels.category]],
     }
 

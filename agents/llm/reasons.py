@@ -25,7 +25,7 @@ class FallbackReason(StrEnum):
     BUSY = "busy"
     """So many waited for the server that the turn did not come in time."""
     HOSTILE_EVIDENCE = "hostile-evidence"
-    """Lines of the evidence speak to a model, so what it answered was set aside."""
+    """Lines of the evidence speak to a model, so it was not asked."""
     ADAPTER_SILENT = "adapter-silent"
     """The base model answered: the probe found no sign of the adapter."""
     ADAPTER_UNPROVEN = "adapter-unproven"

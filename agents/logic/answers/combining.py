@@ -2,16 +2,14 @@
 
 Comes in: a cleaned answer, the baseline's verdict, the incident. Goes out: Combined.
 Promise: pure; a model moves severity by at most one step, never away from critical, and down only
-where it names the same category; evidence that speaks to a model takes the model's vote away; each
-of these is said in `notes` and in the summary.
+where it names the same category; what was overruled is said in `notes` and in the summary. Where
+evidence speaks to a model, none is to be asked: see `suspicion`.
 """
 
 from dataclasses import dataclass, replace
 
 from agents.logic.answers.calibration import Calibration
 from agents.logic.answers.classification import ClassifyAnswer
-from agents.logic.answers.evidence import evidence_of
-from agents.logic.answers.suspicion import speaks_to_model
 from agents.logic.judging.severity import priority_of
 from agents.logic.judging.verdict import Verdict
 from agents.logic.prompting.characters import cut
@@ -33,8 +31,6 @@ class Combined:
     notes: tuple[str, ...]
     agrees: bool
     """Whether model and baseline name the same category."""
-    model_counted: bool
-    """False where the model's answer was set aside."""
 
 
 def combine(
@@ -45,8 +41,6 @@ def combine(
 ) -> Combined:
     """Cross-check a model's answer with the baseline's verdict on the same revision."""
     agrees = answer.category is baseline.category
-    if speaks_to_model(evidence_of(incident)):
-        return _set_aside(baseline, agrees=agrees)
     steps = answer.severity.rank - baseline.severity.rank
     category, confidence, model_won = baseline.category, 0.0, False
     if agrees:
@@ -75,15 +69,13 @@ def combine(
         summary=_with_notes(said, notes),
     )
     actions = answer.suggested_actions if shows_model else ()
-    return Combined(verdict, actions, notes, agrees=agrees, model_counted=True)
+    return Combined(verdict, actions, notes, agrees=agrees)
 
 
-def _set_aside(baseline: Verdict, *, agrees: bool) -> Combined:
-    notes = (
-        "lines of the evidence speak to a language model, so the model's answer was set aside",
-    )
-    verdict = replace(baseline, summary=_with_notes(baseline.summary, notes))
-    return Combined(verdict, (), notes, agrees=agrees, model_counted=False)
+def set_aside(baseline: Verdict) -> Verdict:
+    """Return the baseline's verdict with a word on why no model was asked."""
+    notes = ("lines of the evidence speak to a language model, so none was asked",)
+    return replace(baseline, summary=_with_notes(baseline.summary, notes))
 
 
 def _severity(

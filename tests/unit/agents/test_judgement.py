@@ -154,12 +154,16 @@ async def test_one_repair_and_no_more_is_asked_for_a_revision(incident):
     assert "category must be one of" in server.asked[1].messages[-1].content
 
 
-async def test_an_answer_to_hostile_evidence_is_set_aside():
+async def test_no_model_reads_hostile_evidence():
     hostile = incident_of(HOSTILE)
-    judging, _ = judgement()
+    judging, server = judgement()
     record = await judging.classify(hostile)
-    assert record.judge.fallback_reason == FallbackReason.HOSTILE_EVIDENCE
-    assert SUMMARY not in record.summary
+    plan = await judging.plan(record, None)
+    for judge in (record.judge, plan.judge):
+        assert judge.backend == "baseline"
+        assert judge.fallback_reason == FallbackReason.HOSTILE_EVIDENCE
+    assert "none was asked" in record.summary
+    assert server.asked == []
 
 
 async def test_a_base_model_in_place_of_an_adapter_is_said(incident):

@@ -7,7 +7,7 @@ from judged_incidents import LINE, incident_of, verdict_of
 
 from agents.logic.answers.calibration import Calibration, Sample, fit_calibration
 from agents.logic.answers.classification import ClassifyAnswer
-from agents.logic.answers.combining import combine
+from agents.logic.answers.combining import combine, set_aside
 from agents.logic.answers.evidence import evidence_text
 from agents.logic.answers.suspicion import is_hostile, speaks_to_model
 from schemas.vocabulary import Category, Severity
@@ -105,12 +105,10 @@ HARMLESS = [
 def test_evidence_that_speaks_to_a_model_takes_its_vote(attack: str) -> None:
     incident = incident_of(LINE, attack)
     assert is_hostile(incident)
-    result = combine(answer_of(Category.APPLICATION, Severity.LOW), verdict_of(), incident)
-    assert not result.model_counted
-    assert result.verdict.category is Category.DATABASE
-    assert result.verdict.severity is Severity.HIGH
-    assert result.suggested_actions == ()
-    assert "set aside" in result.verdict.summary
+    verdict = set_aside(verdict_of())
+    assert verdict.category is Category.DATABASE
+    assert verdict.severity is Severity.HIGH
+    assert "none was asked" in verdict.summary
 
 
 @pytest.mark.parametrize("line", HARMLESS)

@@ -83,7 +83,7 @@ def test_an_example_is_read_as_it_was_written(made):
 
 
 def test_a_line_that_is_no_example_is_named():
-    with pytest.raises(InputError, match="x.jsonl, line 2: has no 'completion'"):
+    with pytest.raises(InputError, match=r"x\.jsonl, line 2: has no 'completion'"):
         read_examples(["", '{"id": "a"}'], "x.jsonl")
 
 

@@ -29,7 +29,7 @@ _WEIGHTS = {
     "up_proj": "ffn_up",
     "down_proj": "ffn_down",
 }
-_ARCHITECTURES = {
+ARCHITECTURES = {
     "gemma": "gemma",
     "gemma2": "gemma2",
     "gemma3_text": "gemma3",
@@ -50,9 +50,9 @@ def write_gguf(adapter: Path, config: Any, file: Path) -> None:
 
     `config` is the base's transformers config.
     """
-    architecture = _ARCHITECTURES.get(config.model_type)
+    architecture = ARCHITECTURES.get(config.model_type)
     if architecture is None:
-        known = ", ".join(sorted(_ARCHITECTURES))
+        known = ", ".join(sorted(ARCHITECTURES))
         raise InputError(
             f"the base is a {config.model_type}, for which no GGUF adapter can be written: "
             f"use one of {known}, or another backend"

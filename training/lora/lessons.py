@@ -57,6 +57,8 @@ def _read(content: bytes, file: Path) -> tuple[Lesson, ...]:
         lines = content.decode().splitlines()
     except UnicodeDecodeError:
         raise InputError(f"{file} is not UTF-8: write it anew") from None
+    if not content.strip():
+        return ()
     return tuple(_lesson(where, fields) for where, fields in read_objects(lines, str(file), "data"))
 
 

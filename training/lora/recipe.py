@@ -29,6 +29,8 @@ class Device(StrEnum):
 class Precision(StrEnum):
     """What the base computes in; adapters are always held in 32 bits."""
 
+    AUTO = "auto"
+    """bf16 where the machine computes in it, 32-bit on a CPU that would have to imitate it."""
     BF16 = "bf16"
     FP32 = "fp32"
 
@@ -53,7 +55,7 @@ class Recipe:
     """Epochs without a better validation loss after which training ends."""
     quantize: Quantize = Quantize.AUTO
     device: Device = Device.AUTO
-    precision: Precision = Precision.BF16
+    precision: Precision = Precision.AUTO
     targets: tuple[str, ...] = field(default=("q_proj", "k_proj", "v_proj", "o_proj"))
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 
 from agents.logic.prompting.prompts import PromptFileError, PromptTemplate, parse_prompt
 
-NAMES = ("classify", "plan", "repair")
+NAMES = ("classify", "plan", "repair", "investigate")
 
 
 def load_prompt(name: str, folder: Traversable | None = None) -> PromptTemplate:

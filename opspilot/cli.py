@@ -23,6 +23,7 @@ COMMANDS = {
     "replay": "Send the lines of log files to Kafka.",
     "submit": "Report an incident in your own words.",
     "feedback": "Say what is right or wrong with a verdict; erase a person's words.",
+    "investigate": "Look into an incident with read-only tools; say what caused it.",
     "tail": "Follow a result topic.",
     "judge": "Judge lines without Kafka.",
     "services": "Say who owns a service, where it runs and what it needs.",

@@ -1,0 +1,1 @@
+"""How an incident is looked into: tools, budget, what they show, what follows from it; pure."""

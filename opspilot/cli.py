@@ -32,6 +32,8 @@ COMMANDS = {
     "dead-letters": "List, show and replay what could not be processed.",
     "topics": "Create, list and describe the topics.",
     "worker": "Run one stage of the pipeline.",
+    "train": "Train an adapter from a dataset.",
+    "trainer": "Train whenever drift asks for it.",
     "eval": "Measure the judge on labelled lines.",
     "dataset": "Make and check what adapters learn from.",
     "models": "List, show, promote and roll back trained adapters.",

@@ -26,6 +26,7 @@ from streams.mistakes import explain, strangers, unreadable_lists
 from streams.modelsettings import ModelSettings
 from streams.releasesettings import ReleaseSettings
 from streams.section import PREFIX, Positive, Section
+from streams.trainingsettings import TrainingSettings
 
 
 class SecurityProtocol(StrEnum):
@@ -310,6 +311,7 @@ class Settings(BaseSettings):
     feedback: FeedbackSettings = FeedbackSettings()
     drift: DriftSettings = DriftSettings()
     release: ReleaseSettings = ReleaseSettings()
+    training: TrainingSettings = TrainingSettings()
     worker: WorkerSettings = WorkerSettings()
 
 

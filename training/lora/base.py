@@ -62,7 +62,7 @@ def find_base(name: str, cache: Path, say: Callable[[str], None]) -> Path | str:
 
 def load_tokenizer(base: Path | str) -> Any:
     """Return the base's tokenizer."""
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
     try:
         return AutoTokenizer.from_pretrained(base)
     except (OSError, ValueError) as error:
@@ -76,13 +76,13 @@ def load_trainable(base: Path | str, recipe: Recipe) -> Trainable:
         recipe.quantize is Quantize.AUTO and device == "cuda"
     )
     precision = _precision(recipe, device)
-    quantization = BitsAndBytesConfig(
+    quantization = BitsAndBytesConfig(  # type: ignore[no-untyped-call, unused-ignore]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=precision,
     )
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
     try:
         network = AutoModelForCausalLM.from_pretrained(
             base,

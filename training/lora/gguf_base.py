@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -46,8 +47,8 @@ def convert_base(file: Path, cache: Path, say: Callable[[str], None]) -> Path:
 
 
 def _convert(file: Path, folder: Path) -> None:
-    transformers_logging.disable_progress_bar()
-    source = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
+    source: dict[str, Any] = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
     tokenizer = AutoTokenizer.from_pretrained(**source)
     model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
     for name, value in _QUANTIZED_MARKS.items():

@@ -35,3 +35,9 @@ def test_what_tells_of_people_is_named_by_file_line_and_kind_but_not_repeated(te
 )
 def test_plain_log_text_passes(text):
     require_none(traces([json.dumps({"text": text})], "train.jsonl"))
+
+
+def test_an_id_of_our_own_is_no_card_though_its_digits_may_be_one():
+    require_none(traces([json.dumps({"fingerprint": "eac6304660430372"})], "train.jsonl"))
+    found = traces([json.dumps({"text": "paid by 4111111111111111"})], "train.jsonl")
+    assert [trace.kind for trace in found] == ["payment card"]

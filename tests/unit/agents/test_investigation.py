@@ -208,7 +208,7 @@ async def test_a_model_that_never_concludes_must_do_so_after_its_steps():
 
 async def test_tokens_are_bounded():
     script = [step("search_templates", text=f"word {n}") for n in range(50)]
-    record, model, _ = await look(*script, budget=Budget(steps=40, tokens=2_000))
+    record, _, _ = await look(*script, budget=Budget(steps=40, tokens=2_000))
     assert record.tokens < 2_000 + 2 * 340
     assert record.ended in (InvestigationEnd.OUT_OF_TOKENS, InvestigationEnd.TOO_MANY_FAULTS)
 

@@ -96,7 +96,9 @@ def test_a_killed_worker_comes_back_as_another_process(tmp_path: Path):
 
 def test_one_that_always_fails_is_given_up_with_its_last_lines(tmp_path: Path):
     policy = RestartPolicy(first_delay_seconds=0.01, failures_before_giving_up=3)
-    spec = program("broken", "import sys; print('the file is missing'); sys.exit(4)")
+    code = "import sys; print('the file is missing'); sys.exit(4)"
+    # With a port it is ready only when it answers: without, it would be as soon as it runs.
+    spec = program("broken", code, port_variable="HEALTH_PORT")
     with Supervisor([server("well"), spec], tmp_path, policy) as supervisor:
         with pytest.raises(OpsPilotError) as caught:
             supervisor.wait_ready(WAIT_SECONDS)

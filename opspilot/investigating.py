@@ -20,7 +20,7 @@ from agents.logic.investigation.activity import Activity, slot_floor
 from agents.logic.investigation.comparing import Period, compare, search_templates, windows
 from agents.logic.investigation.concluding import Case
 from agents.logic.investigation.inquiry import Budget
-from agents.logic.investigation.moves import MAX_MINUTES, MAX_SERVICES, Tool, ToolCall
+from agents.logic.investigation.moves import MAX_SERVICES, Tool, ToolCall
 from agents.logic.investigation.observing import Observation
 from agents.logic.investigation.recalling import search_runbooks
 from agents.logic.investigation.similar import Past, similar_incidents
@@ -61,7 +61,11 @@ R = TypeVar("R", bound=Record)
 
 MINUTE_MS = 60_000
 MAX_RECORDS = 200_000
-"""Records of one topic that are looked at: a tool says so where there are more."""
+"""Records of one topic that are looked at; the log says so where there are more."""
+MAX_DIGESTS = 2_000_000
+"""The same for digests, of which most are passed over unread: they are of other services."""
+_LEAST_MINUTES = 120
+"""So much time before the incident is read at once: most questions need no more."""
 MAX_INCIDENT_MS = 6 * 60 * MINUTE_MS
 """An incident that lasts longer is looked at in its first hours: there its cause is."""
 _NEAR_MS = 10 * MINUTE_MS
@@ -124,7 +128,8 @@ class KafkaToolbox:
         self._incident = incident
         self._known = known
         self._findings: list[Finding] | None = None
-        self._activities: dict[str, Activity] | None = None
+        self._activities: dict[str, Activity] = {}
+        self._read_minutes = 0
         self._services: tuple[str, ...] = (incident.service,)
         url = settings.model.prometheus_url
         self._prometheus = Prometheus(url) if url else None
@@ -159,12 +164,12 @@ class KafkaToolbox:
         both = Period(before.from_ms, self._now.to_ms)
         match call.tool:
             case Tool.COMPARE:
-                return compare(await self._activity(call.service), self._now, before)
+                return compare(await self._activity(call), self._now, before)
             case Tool.TEMPLATES:
-                return search_templates(await self._activity(call.service), call.text, both)
+                return search_templates(await self._activity(call), call.text, both)
             case Tool.WINDOWS:
                 told = [f for f in self._findings or () if f.service == call.service]
-                return windows(await self._activity(call.service), both, told)
+                return windows(await self._activity(call), both, told)
             case Tool.SIMILAR:
                 return similar_incidents(self._incident, await self._pasts())
             case Tool.RUNBOOKS:
@@ -176,19 +181,21 @@ class KafkaToolbox:
                     raise ToolError("no Prometheus is configured (OPSPILOT_MODEL__PROMETHEUS_URL)")
                 return await self._prometheus.query(call.text, both, self._now.from_ms)
 
-    async def _activity(self, service: str) -> Activity:
-        if self._activities is None:
-            self._activities = await self._read_activities()
-        return self._activities[service]
+    async def _activity(self, call: ToolCall) -> Activity:
+        if call.minutes > self._read_minutes or not self._activities:
+            minutes = max(_LEAST_MINUTES, call.minutes)
+            self._activities = await self._read_activities(minutes)
+            self._read_minutes = minutes
+        return self._activities[call.service]
 
-    async def _read_activities(self) -> dict[str, Activity]:
-        begin = self._now.from_ms - MAX_MINUTES * MINUTE_MS
+    async def _read_activities(self, minutes: int) -> dict[str, Activity]:
+        begin = self._now.from_ms - minutes * MINUTE_MS
         found = {service: Activity(begin, self._now.to_ms) for service in self._services}
         keys = {service.encode() for service in found}
         # Append time is at most a little before event time (replayed lines come later), so what
         # was appended this long before the incident's lines is older than any baseline period.
         appended = min(self._incident.opened_ms, self._incident.appended_ms or 0)
-        since_ms = max(0, appended - (MAX_MINUTES + 60) * MINUTE_MS)
+        since_ms = max(0, appended - (minutes + 60) * MINUTE_MS)
 
         def take(record: ConsumerRecord) -> None:
             if record.key not in keys or record.value is None:
@@ -199,7 +206,7 @@ class KafkaToolbox:
                 return  # progress, or of a newer version
             found[digest.service].add(digest)
 
-        await _tail(self._settings, LOGS_DIGESTS, take, since_ms)
+        await _tail(self._settings, LOGS_DIGESTS, take, since_ms, MAX_DIGESTS)
         return found
 
     async def _pasts(self) -> list[Past]:
@@ -273,14 +280,18 @@ async def _read(settings: Settings, topic: Topic, kind: type[R]) -> list[R]:
 
 
 async def _tail(
-    settings: Settings, topic: Topic, take: Callable[[ConsumerRecord], None], since_ms: int = 0
+    settings: Settings,
+    topic: Topic,
+    take: Callable[[ConsumerRecord], None],
+    since_ms: int = 0,
+    most: int = MAX_RECORDS,
 ) -> None:
     seen = 0
 
     def bounded(record: ConsumerRecord) -> None:
         nonlocal seen
         seen += 1
-        if seen > MAX_RECORDS:
+        if seen > most:
             raise _EnoughError
         take(record)
 
@@ -288,7 +299,7 @@ async def _tail(
     try:
         await tail.read_new(bounded)
     except _EnoughError:
-        log.warning("of topic %s only %d records were looked at", topic.short, MAX_RECORDS)
+        log.warning("of topic %s only %d records were looked at", topic.short, most)
     finally:
         await tail.close()
 

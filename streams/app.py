@@ -123,6 +123,7 @@ class Stage:
             self._watching = True
             self.watch.tick()
             self.app.add_future(self._watch_loop())
+            self.app.add_future(self._order_loop())
             for tended in self._tended:
                 self.app.add_future(self._tend_loop(*tended))
 
@@ -258,7 +259,12 @@ class Stage:
     async def _watch_loop(self) -> None:
         while not self.app.should_stop:
             await asyncio.sleep(WATCH_INTERVAL_SECONDS)
+            # Nothing else is awaited here: the watch must notice a freeze at once, and no other wait.
             self.watch.tick()
+
+    async def _order_loop(self) -> None:
+        while not self.app.should_stop:
+            await asyncio.sleep(WATCH_INTERVAL_SECONDS)
             try:
                 await self._sequence.tend()
                 if self.ready:

@@ -259,7 +259,7 @@ class Stage:
     async def _watch_loop(self) -> None:
         while not self.app.should_stop:
             await asyncio.sleep(WATCH_INTERVAL_SECONDS)
-            # Nothing else is awaited here: the watch must notice a freeze at once, and no other wait.
+            # Nothing else is awaited here: the watch must see freezes only, and at once.
             self.watch.tick()
 
     async def _order_loop(self) -> None:

@@ -1,7 +1,7 @@
 import pytest
+from judged_examples import entrant, examples
 
 from schemas.vocabulary import Category
-from judged_examples import entrant, examples
 from training.dataset.examples import Split
 from training.gate import GateRules, decide
 
@@ -17,7 +17,12 @@ def ids(count: int, *categories: Category) -> set[str]:
 def gate(candidate, serving=None, **rules):
     baseline = entrant("baseline", TEST, CANARY, ids(30), is_baseline=True)
     return decide(
-        TEST, CANARY, candidate, serving or baseline, baseline, GateRules(**rules) if rules else None
+        TEST,
+        CANARY,
+        candidate,
+        serving or baseline,
+        baseline,
+        GateRules(**rules) if rules else None,
     )
 
 

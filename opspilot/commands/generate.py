@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from schemas.export import asyncapi, json_schemas, topics_page
 from streams.errors import InputError
-from streams.settings import PREFIX, Settings
+from streams.section import PREFIX
+from streams.settings import Settings
 
 app = typer.Typer()
 

@@ -17,8 +17,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from streams.errors import ConfigurationError
+from training.lora.gguf_tokenizer import read_tokenizer
 
 _DIGESTED_BYTES = 1 << 20
+_VERSION = 2
+"""Rises when a file is converted in another way: what was made before is then made anew."""
 _QUANTIZED_MARKS = {"hf_quantizer": None, "is_quantized": False, "quantization_method": None}
 """What transformers still holds to be true of a model whose weights are whole again."""
 
@@ -49,7 +52,7 @@ def convert_base(file: Path, cache: Path, say: Callable[[str], None]) -> Path:
 def _convert(file: Path, folder: Path) -> None:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
     source: dict[str, Any] = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
-    tokenizer = AutoTokenizer.from_pretrained(**source)
+    tokenizer = read_tokenizer(file) or AutoTokenizer.from_pretrained(**source)
     model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
     for name, value in _QUANTIZED_MARKS.items():
         if hasattr(model, name):
@@ -64,7 +67,7 @@ def _convert(file: Path, folder: Path) -> None:
 def _stamp(file: Path) -> str:
     """Return a short digest of the file's size and its two ends: its fields and its last tensor."""
     size = file.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
+    digest = hashlib.sha256(f"{_VERSION} {size}".encode())
     with file.open("rb") as stream:
         digest.update(stream.read(_DIGESTED_BYTES))
         stream.seek(max(0, size - _DIGESTED_BYTES))

@@ -56,7 +56,9 @@ def read_tokenizer(file: Path) -> Any | None:
     )
     tokenizer.add_special_tokens(_added(tokens, kinds, _CONTROL))
     tokenizer.add_tokens(_added(tokens, kinds, _USER_DEFINED))
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call, unused-ignore]
+        tokenizer_object=tokenizer, **special
+    )
 
 
 def merges_of(vocabulary: Mapping[str, int], scores: Sequence[float]) -> list[tuple[str, str]]:

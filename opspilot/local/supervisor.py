@@ -33,11 +33,9 @@ class Supervisor:
             raise ConfigurationError(f"two workers have one name: {', '.join(sorted(names))}")
         self._changed = threading.Condition()
         self._log_directory = log_directory
-        chosen = policy or RestartPolicy()
-        self._workers = {
-            spec.name: SupervisedWorker(spec, log_directory, chosen, grace_seconds, self._announce)
-            for spec in specs
-        }
+        self._policy = policy or RestartPolicy()
+        self._grace_seconds = grace_seconds
+        self._workers = {spec.name: self._watched(spec) for spec in specs}
 
     def start(self) -> Self:
         """Start every worker; returns at once. ConfigurationError when logs cannot be written."""
@@ -55,6 +53,23 @@ class Supervisor:
     def status(self) -> tuple[WorkerStatus, ...]:
         """Return a snapshot of every worker, in the order given."""
         return tuple(worker.status for worker in self._workers.values())
+
+    def add(self, spec: WorkerSpec) -> None:
+        """Start one more worker; returns at once. ConfigurationError when the name is taken."""
+        if spec.name in self._workers:
+            raise ConfigurationError(f"there is a worker {spec.name} already: name another.")
+        worker = self._watched(spec)
+        # A new dict each time: other threads go through the old one meanwhile.
+        self._workers = {**self._workers, spec.name: worker}
+        worker.start()
+
+    def remove(self, name: str) -> bool:
+        """Drain one worker and forget it; False when it had to be killed."""
+        worker = self._workers[name]
+        worker.request_stop()
+        worker.join()
+        self._workers = {other: one for other, one in self._workers.items() if other != name}
+        return not worker.killed
 
     def child(self, name: str) -> ChildProcess | None:
         """Return a worker's running process, for tests that kill or freeze it."""
@@ -101,6 +116,11 @@ class Supervisor:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _watched(self, spec: WorkerSpec) -> SupervisedWorker:
+        return SupervisedWorker(
+            spec, self._log_directory, self._policy, self._grace_seconds, self._announce
+        )
 
     def _announce(self) -> None:
         with self._changed:

@@ -226,3 +226,37 @@ def test_a_stage_runs_with_this_python_and_gets_its_port():
     assert spec.command == (sys.executable, "-m", "opspilot", "worker", "ingest")
     assert spec.port_variable == "OPSPILOT_WORKER__PORT"
     assert spec.environment == {"OPSPILOT_KAFKA__BOOTSTRAP": "127.0.0.1:1"}
+
+
+def test_a_worker_is_added_and_another_removed_while_the_rest_run(tmp_path):
+    with Supervisor([server("one")], tmp_path, QUICK) as supervisor:
+        supervisor.wait_ready(WAIT_SECONDS)
+        stays = supervisor.child("one")
+        supervisor.add(server("two"))
+        supervisor.wait_ready(WAIT_SECONDS)
+        two = supervisor.child("two")
+        assert supervisor.remove("two")
+        assert [one.name for one in supervisor.status()] == ["one"]
+        assert is_gone(two.pid)
+        assert "drained" in said(tmp_path / "two.log")
+        assert supervisor.child("one") is stays
+
+
+def test_a_removed_worker_comes_back_under_its_name_and_a_taken_name_is_refused(tmp_path):
+    with Supervisor([server("one")], tmp_path, QUICK) as supervisor:
+        supervisor.wait_ready(WAIT_SECONDS)
+        with pytest.raises(ConfigurationError, match="one already"):
+            supervisor.add(server("one"))
+        first = supervisor.child("one").pid
+        supervisor.remove("one")
+        supervisor.add(server("one"))
+        supervisor.wait_ready(WAIT_SECONDS)
+        assert supervisor.child("one").pid != first
+
+
+def test_removing_a_deaf_worker_kills_it_and_says_so(tmp_path):
+    with Supervisor([program("deaf", STUBBORN)], tmp_path, QUICK, grace_seconds=0.1) as supervisor:
+        assert until(lambda: "deaf" in said(tmp_path / "deaf.log"))
+        pid = supervisor.child("deaf").pid
+        assert not supervisor.remove("deaf")
+        assert is_gone(pid)

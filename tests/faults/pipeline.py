@@ -90,6 +90,8 @@ class Pipeline:
     directory: Path
     members: Mapping[str, int] = field(default_factory=dict)
     batch_records: int = BATCH_RECORDS
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Further settings of every member."""
 
     def __post_init__(self) -> None:
         self.settings = settings_for(self.bootstrap, self.prefix)
@@ -111,6 +113,7 @@ class Pipeline:
             "OPSPILOT_INGEST__BATCH_RECORDS": str(self.batch_records),
             "OPSPILOT_WORKER__DATA_FOLDER": str(self.directory / name),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **self.variables,
         }
         return WorkerSpec(name, stage_worker(stage).command, variables, PORT_VARIABLE)
 
@@ -139,6 +142,21 @@ class Pipeline:
         """Start every member and wait until all are ready."""
         self.supervisor.start()
         await asyncio.to_thread(self.supervisor.wait_ready, timeout_seconds)
+
+    async def add(self, name: str) -> None:
+        """Start one more member, named `STAGE-NUMBER`, and wait until it is ready."""
+        stage = name.rpartition("-")[0]
+        self.supervisor.add(self._spec(stage, name))
+        self.names[stage] = [*self.names[stage], name]
+        await self.ready(name)
+
+    async def remove(self, name: str) -> None:
+        """Drain one member (SIGTERM) and forget it; an error where it had to be killed."""
+        drained = await asyncio.to_thread(self.supervisor.remove, name)
+        stage = name.rpartition("-")[0]
+        self.names[stage] = [other for other in self.names[stage] if other != name]
+        if not drained:
+            raise OpsPilotError(f"{name} did not end within its grace: {self.logs([name])}")
 
     async def write(self, records: Iterable[RawRecord]) -> int:
         """Write raw records; returns how many."""
@@ -292,14 +310,14 @@ async def write_raw(settings: Settings, records: Iterable[RawRecord]) -> int:
             waiting = batches.setdefault(record.partition, [])
             waiting.append(record)
             if len(waiting) == RECORDS_PER_WRITE:
-                await _send(producer, topic, batches.pop(record.partition))
+                await send_records(producer, topic, batches.pop(record.partition))
         for waiting in batches.values():
-            await _send(producer, topic, waiting)
+            await send_records(producer, topic, waiting)
         await producer.flush()
     return count
 
 
-async def _send(producer: AIOKafkaProducer, topic: str, records: list[RawRecord]) -> None:
+async def send_records(producer: AIOKafkaProducer, topic: str, records: list[RawRecord]) -> None:
     batch = producer.create_batch()
     for record in records:
         added = batch.append(

@@ -113,7 +113,7 @@ def device_of(recipe: Recipe) -> str:
 
 
 def _precision(recipe: Recipe, device: str) -> torch.dtype:
-    """Return what to compute in: a CPU without bf16 takes ten times as long to imitate it."""
+    """Return what to compute in: a CPU that has no bf16 would imitate it, and be slower."""
     native = device == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     if recipe.precision is Precision.BF16 or (recipe.precision is Precision.AUTO and native):
         return torch.bfloat16

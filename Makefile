@@ -69,7 +69,15 @@ pipeline: .venv/tests ## Real servers and processes on a real Kafka; the faults 
 	@$(BIN)/pytest tests/contract tests/pipeline tests/faults -m "not long and not docker"
 
 faults: .venv/tests ## Kill, freeze and poison everything, in the long form; writes docs/faults.md.
-	@$(BIN)/pytest tests/faults -m "not docker" --write-report
+	@$(BIN)/pytest tests/faults -m "not docker" --write-report \
+	  --ignore=tests/faults/test_soak.py --ignore=tests/faults/test_rolling_upgrade.py
+
+.PHONY: rolling soak
+rolling: .venv/tests ## Replace every process under load; writes docs/rolling-upgrade.md.
+	@ROLLING_REPORT=docs/rolling-upgrade.md $(BIN)/pytest -s tests/faults/test_rolling_upgrade.py
+
+soak: .venv/tests ## Ten minutes at 5,000 lines/s, a failing model server; writes docs/soak.md.
+	@SOAK_REPORT=docs/soak.md $(BIN)/pytest -s tests/faults/test_soak.py
 
 bench: .venv/tests ## Measure beside the rivals; writes docs/benchmarks.md.
 	@$(BIN)/python -m bench

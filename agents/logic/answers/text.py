@@ -50,16 +50,29 @@ def plain_text(
     `allowed` are URLs that may stay as they are (a runbook holds them); `quoted` are URLs of the
     evidence, which may be named but not followed.
     """
+    text = _settled(text, allowed, quoted)
     for _ in range(_ROUNDS):
-        # What is taken out may bring together what then is markup again: until nothing changes.
+        # Cutting can open what was closed, and what is taken out then makes room: again as one.
+        shown = _settled(cut(text, limit), allowed, quoted)
+        if shown == text:
+            return shown
+        text = shown
+    return cut(_letters(text), limit)
+
+
+def _settled(text: str, allowed: Set[str], quoted: Set[str]) -> str:
+    """Clean until nothing changes: what is taken out may bring markup together again."""
+    for _ in range(_ROUNDS):
         after = _pass(text, allowed, quoted)
         if after == text:
-            break
+            return text
         text = after
-    else:
-        text = re.sub(r"[^\w ,.;()-]", " ", text)  # it will not settle: letters only
-        text = URL.sub(LINK_REMOVED, " ".join(text.split()))
-    return cut(text, limit)
+    return _letters(text)
+
+
+def _letters(text: str) -> str:
+    """Return a text that will not settle without anything that could mean more than itself."""
+    return " ".join(re.sub(r"[^\w ,;()]", " ", text).split())
 
 
 def _pass(text: str, allowed: Set[str], quoted: Set[str]) -> str:
@@ -68,7 +81,7 @@ def _pass(text: str, allowed: Set[str], quoted: Set[str]) -> str:
     text = _COMMENT.sub(" ", _SCRIPT.sub(" ", text))
     text = _ELEMENT.sub(_keep_slots, text)
     text = _IMAGE_OR_LINK.sub(r"\1 \2", text)
-    text = _REFERENCE.sub(r"\1", text)
+    text = _REFERENCE.sub(r"\1", text).replace("](", "] (")
     text = URL.sub(lambda match: _link(match.group(), allowed, quoted), text)
     text = _BARE_LINK.sub(lambda match: _link(match.group(), allowed, quoted), text)
     text = _BARE_ADDRESS_LINK.sub(lambda match: _link(match.group(), allowed, quoted), text)

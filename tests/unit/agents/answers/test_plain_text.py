@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agents.logic.answers.text import LINK_REMOVED, URL, links_of, plain_text
@@ -16,14 +16,21 @@ PIECES = st.sampled_from(
         "&#60;", "<!--", "-->", "`", "```", "# ", "\u202e", "\u200b", "\U000e0041", "\x1b[31m",
         "[data-0123456789ab]", "data-0123456789ab", "<|im_start|>", "</s>", "<host>", "e\u0301",
         "evil.example/x", "10.0.0.1/x", "plain words", "//cdn.example", "<", ">", "|", "data:", ":",
+        "](", "0000000000000000", "WWW.<", "www.a.example/<host>",
     ]
 )  # fmt: skip
-TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=14).map("".join))
+TEXTS = st.one_of(
+    st.text(max_size=200),
+    st.lists(PIECES, max_size=14).map("".join),
+    st.lists(PIECES, min_size=20, max_size=60).map("".join),
+)
 ALLOWED = "https://wiki.example/runbook"
 
 
 @settings(max_examples=400, deadline=None)
 @given(TEXTS)
+@example("0:WWW.<000000000:0.AA/::<000000000:DATA:0<000:WWW.<000000000:WWW.<host>")
+@example("](")
 def test_what_comes_out_is_plain_and_stays_so(text: str) -> None:
     shown = plain_text(text, 120)
     assert len(shown) <= 120

@@ -22,6 +22,7 @@ from streams.settings import KafkaSettings, SaslMechanism, SecurityProtocol
 
 START_TIMEOUT_SECONDS = 30
 PROBE_TIMEOUT_SECONDS = 5
+REGISTRATION_POLL_SECONDS = 0.1
 CA_VARIABLE = "OPSPILOT_KAFKA__CA_FILE"
 
 
@@ -108,17 +109,35 @@ def make_consumer(
     return AIOKafkaConsumer(*topics, **client_options(kafka), **(settings | options))
 
 
-def make_admin(kafka: KafkaSettings) -> AIOKafkaAdminClient:
+class AdminClient(AIOKafkaAdminClient):  # type: ignore[misc]
+    """An admin client that has started only when brokers and controller are known.
+
+    A broker answers a moment before it has registered; until then it names nobody to ask.
+    """
+
+    async def start(self) -> None:
+        """Connect, and wait until there is somebody to ask."""
+        await super().start()
+        cluster = self._client.cluster
+        while not cluster.brokers() or cluster.controller is None:
+            await asyncio.sleep(REGISTRATION_POLL_SECONDS)
+            await self._client.force_metadata_update()
+
+
+def make_admin(kafka: KafkaSettings) -> AdminClient:
     """Make an admin client; not started."""
-    return AIOKafkaAdminClient(**client_options(kafka))
+    return AdminClient(**client_options(kafka))
 
 
 @asynccontextmanager
 async def started(client: Client, kafka: KafkaSettings) -> AsyncIterator[Client]:
-    """Start `client`, yield it, stop it; raises BrokerError in one sentence if it cannot start."""
+    """Start `client`, yield it, stop it; raises BrokerError in one sentence if Kafka fails."""
     await start(client, kafka)
     try:
         yield client
+    except KafkaError as error:
+        reason = f"{type(error).__name__}: {error}" if error.args else type(error).__name__
+        raise BrokerError(f"lost Kafka at {kafka.bootstrap}: {reason}") from error
     finally:
         await stop(client)
 

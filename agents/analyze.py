@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import defaultdict
 
+from agents.delays import observe_delay
 from agents.logic.judging.classifier import load_classifier
 from agents.logic.windows.analyzer import Analyzer
 from agents.logic.windows.grading import Grader
@@ -24,9 +25,9 @@ from schemas.digest import LogDigest, Progress, RawRange
 from schemas.finding import Finding
 from schemas.ledger import LedgerEntry
 from schemas.topics import ANALYZE_STATE, FINDINGS, LEDGER, LOGS_DIGESTS
+from schemas.vocabulary import FindingPhase
 from streams import metrics
 from streams.app import Delivery, Stage
-from streams.clock import now_ms
 from streams.errors import DecodeError
 from streams.outbox import Letter
 from streams.settings import AnalyzeSettings, Settings
@@ -181,9 +182,7 @@ def _ledger_letter(digest: LogDigest, state: ServiceState) -> Letter:
 
 
 def _measure(findings: list[Finding]) -> None:
-    now = now_ms()
     for finding in findings:
         metrics.FINDINGS_OUT.labels(finding.kind, finding.phase).inc()
-        if finding.appended_ms:
-            delay_seconds = max(0, now - finding.appended_ms) / 1000
-            metrics.END_TO_END_DELAY.labels(STAGE).observe(delay_seconds)
+        if finding.phase is FindingPhase.OPENED:
+            observe_delay(STAGE, finding.appended_ms, [finding.kind])

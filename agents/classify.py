@@ -6,6 +6,7 @@ so a verdict that the broker has is never asked for again, and an older never re
 
 import msgspec
 
+from agents.delays import FIRST_REVISION, observe_delay
 from agents.judgement import CLASSIFY
 from agents.modelled import backlog_behind, judgement_of
 from schemas.classification import Classification
@@ -15,7 +16,6 @@ from schemas.topics import CLASSIFICATIONS, INCIDENTS
 from schemas.vocabulary import IncidentStatus
 from streams import metrics
 from streams.app import Delivery, Stage
-from streams.clock import now_ms
 from streams.settings import Settings
 
 
@@ -63,6 +63,6 @@ def _measure(record: Classification) -> None:
     metrics.CLASSIFICATIONS_OUT.labels(record.category, record.severity).inc()
     if record.abstained:
         metrics.ABSTENTIONS.inc()
-    if record.incident.appended_ms:
-        delay_seconds = max(0, now_ms() - record.incident.appended_ms) / 1000
-        metrics.END_TO_END_DELAY.labels(CLASSIFY).observe(delay_seconds)
+    if record.revision == FIRST_REVISION:
+        anomalies = record.incident.analysis.anomalies
+        observe_delay(CLASSIFY, record.incident.appended_ms, (a.kind for a in anomalies))

@@ -4,6 +4,9 @@ Comes in: Finding. Goes out: Incident, in the order of the findings that changed
 incidents are with the broker, then the state that reflects them, then the finding is acknowledged.
 """
 
+from agents.delays import FIRST_REVISION, observe_delay
+from agents.incident_board import IncidentBoard
+from agents.ledger_watch import LedgerWatch
 from agents.logic.incidents.correlation import IncidentRules, IncidentState, apply_finding
 from agents.logic.incidents.episodes import EpisodeRules
 from agents.services import ServiceDirectory
@@ -15,12 +18,13 @@ from schemas.topics import CORRELATE_STATE, FINDINGS, INCIDENTS
 from schemas.vocabulary import IncidentStatus
 from streams import metrics
 from streams.app import Delivery, Stage
-from streams.clock import now_ms
 from streams.outbox import Letter
 from streams.settings import CorrelateSettings, Settings
 
 STAGE = "correlate"
 STATE_KEY = b"incidents"
+WATCH_SECONDS = 10.0
+"""Less than a scrape interval: what is shown is at most so old."""
 
 
 def make_stage(settings: Settings) -> Stage:
@@ -56,6 +60,15 @@ def make_stage(settings: Settings) -> Stage:
         memo[value] = after
         _measure(changed)
 
+    ledger = LedgerWatch(settings)
+    board = IncidentBoard(settings, rules.episodes, read_state)
+
+    async def watch() -> None:
+        # Not this stage's own affair, but it has one active member, and little else to do.
+        await ledger.tend()
+        await board.tend()
+
+    stage.tend(FINDINGS, watch, WATCH_SECONDS)
     # Asked for at each scrape, so that it is right after a restart too, before any new finding.
     metrics.ACTIVE_INCIDENTS.set_function(lambda: _count_open(read_state()))
     stage.consume(FINDINGS, [Finding], handle)
@@ -85,8 +98,6 @@ def _count_open(state: IncidentState) -> int:
 
 def _measure(changed: list[Incident]) -> None:
     metrics.INCIDENT_REVISIONS.inc(len(changed))
-    now = now_ms()
     for incident in changed:
-        if incident.appended_ms:
-            delay_seconds = max(0, now - incident.appended_ms) / 1000
-            metrics.END_TO_END_DELAY.labels(STAGE).observe(delay_seconds)
+        if incident.revision == FIRST_REVISION and incident.status is IncidentStatus.OPEN:
+            observe_delay(STAGE, incident.appended_ms, incident.kinds)

@@ -42,6 +42,12 @@ PARTITION = 0
 TEND_SECONDS = 2.0
 FUTURE_MS = 300_000
 """A word dated further ahead than this counts from when it was taken in."""
+_OF_ARMS = (
+    metrics.MODEL_DRIFT_SCORE,
+    metrics.CLASSIFICATION_ACCURACY,
+    metrics.FEEDBACK_SAMPLES,
+    metrics.DRIFT_EPISODE,
+)
 
 
 def make_stage(settings: Settings) -> Stage:
@@ -85,6 +91,8 @@ class _Drift:
         self._around = Surroundings(settings, now_ms() - self._rules.window_ms)
         self._lock = asyncio.Lock()
         self._memo: tuple[bytes, DriftState] | None = None
+        for outcome in ("right", "wrong", "withdrawn"):
+            metrics.FEEDBACK.labels(outcome)
 
     async def take(self, delivery: Delivery) -> None:
         """Take in one word of feedback."""
@@ -190,6 +198,8 @@ class _Drift:
             after, effects = take_vote(state, vote, scene)
         await self._publish(effects, offset, now)
         await self._write(after)
+        outcome = "withdrawn" if wrong is None else "wrong" if wrong else "right"
+        metrics.FEEDBACK.labels(outcome).inc()
         self._measure(after)
 
     async def _publish(self, effects: Effects, offset: int, now: int) -> None:
@@ -253,8 +263,15 @@ class _Drift:
         return score_of(state.votes, arm, self._around.judgements, now_ms(), self._rules)
 
     def _measure(self, state: DriftState) -> None:
+        metrics.FEEDBACK_WAITING.set(len(state.waiting))
+        # An arm of which no word counts any more has no score either.
+        for gauge in _OF_ARMS:
+            gauge.clear()
         for arm in {vote.arm for vote in state.votes}:
             score = self._score(state, arm)
             labels = arm.model, arm.adapter or ""
             metrics.MODEL_DRIFT_SCORE.labels(*labels).set(score.score)
             metrics.CLASSIFICATION_ACCURACY.labels(*labels).set(1 - score.error_rate)
+            metrics.FEEDBACK_SAMPLES.labels(*labels).set(score.samples)
+            episode = state.episode_of(arm)
+            metrics.DRIFT_EPISODE.labels(*labels).set(episode is not None and episode.open)

@@ -5,6 +5,7 @@ the stage's state; no plan holds an unblocked destructive command, and nothing i
 """
 
 from agents.classify import revision_of
+from agents.delays import FIRST_REVISION, observe_delay
 from agents.judgement import RECOMMEND
 from agents.modelled import backlog_behind, judgement_of
 from agents.services import ServiceDirectory
@@ -14,7 +15,6 @@ from schemas.remediation import RemediationPlan
 from schemas.topics import CLASSIFICATIONS, REMEDIATIONS
 from streams import metrics
 from streams.app import Delivery, Stage
-from streams.clock import now_ms
 from streams.settings import Settings
 
 
@@ -55,6 +55,6 @@ def _measure(plan: RemediationPlan, classification: Classification) -> None:
     for step in plan.steps:
         if step.command is not None:
             metrics.COMMANDS_JUDGED.labels(step.command.verdict).inc()
-    if classification.incident.appended_ms:
-        delay_seconds = max(0, now_ms() - classification.incident.appended_ms) / 1000
-        metrics.END_TO_END_DELAY.labels(RECOMMEND).observe(delay_seconds)
+    if classification.revision == FIRST_REVISION:
+        anomalies = classification.incident.analysis.anomalies
+        observe_delay(RECOMMEND, classification.incident.appended_ms, (a.kind for a in anomalies))

@@ -150,6 +150,12 @@ class Releases:
 
     def _take_in(self, releases: list[ModelRelease]) -> None:
         self._released = {release.role: release for release in releases}
+        metrics.MODEL_RELEASED.clear()
+        for release in self._released.values():
+            released = metrics.MODEL_RELEASED.labels(
+                release.role.value, release.model, release.adapter or ""
+            )
+            released.set(release.released_ms / 1000)
         for role in ModelRole:
             release = self._released.get(role)
             known = self._probes.get(role)

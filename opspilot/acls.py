@@ -31,7 +31,8 @@ from streams.settings import Settings
 READS: Mapping[str, tuple[Topic, ...]] = {
     "ingest": (LOGS_RAW,),
     "analyze": (LOGS_DIGESTS, ANALYZE_STATE),
-    "correlate": (FINDINGS, CORRELATE_STATE, SERVICES),
+    # The ledger and the verdicts for its gauges alone (agents/ledger_watch.py, incident_board.py).
+    "correlate": (FINDINGS, CORRELATE_STATE, SERVICES, LEDGER, CLASSIFICATIONS),
     "classify": (INCIDENTS, CLASSIFICATIONS, MODELS),
     "recommend": (CLASSIFICATIONS, REMEDIATIONS, SERVICES, MODELS),
     "drift": (FEEDBACK, CLASSIFICATIONS, DRIFT_STATE, MODELS, TRAINING_REQUESTS),

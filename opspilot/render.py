@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from opspilot.accounting import Balance
+from agents.logic.accounting import Balance
 from opspilot.results import Results
 from schemas.base import Record
 from schemas.classification import Classification

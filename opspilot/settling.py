@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 from pydantic import ValidationError
 
-from opspilot.accounting import Balance, LedgerReader
+from agents.logic.accounting import Balance
+from opspilot.accounting import LedgerReader
 from opspilot.reading import GroupOffsets, TopicReader, lag
 from opspilot.results import Results, ResultsReader
 from schemas.digest import Progress

@@ -236,6 +236,7 @@ class Stage:
         except (KafkaError, BrokerError) as error:
             self._end(f"it cannot publish: {error}")
         self.last_done_ms = monotonic_ms()
+        metrics.RECORDS_DONE.labels(self.name).inc()
         self.done[event.message.topic, event.message.partition] = event.message.offset + 1
         self._sequence.done(event)
 

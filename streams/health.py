@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from streams import metrics
 from streams.clock import monotonic_ms
 from streams.errors import ConfigurationError
+from streams.requests import timed
 from streams.settings import WorkerSettings
 
 BROKER_TIMEOUT_SECONDS = 2.0
@@ -70,7 +72,7 @@ class HealthServer:
     async def start(self) -> None:
         """Answer from now on; after `bind`."""
         assert self._socket is not None, "bind comes first"
-        app = web.Application()
+        app = web.Application(middlewares=[timed])
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/healthz", self._healthz)
@@ -87,6 +89,8 @@ class HealthServer:
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         pulse = await self._pulse()  # it also brings the gauges of lag up to date
+        metrics.READY.labels(self._stage).set(pulse.ready)
+        metrics.STALLED_SECONDS.labels(self._stage).set(self._stalled_ms(pulse) / 1000)
         body = generate_latest() + pulse.further_metrics.encode()
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

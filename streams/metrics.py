@@ -10,7 +10,7 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 3
 
 HTTP_REQUEST_DURATION = Histogram(
     "http_request_duration_seconds",
-    "Time to answer one HTTP request to the API; without data where no API runs.",
+    "Time to answer one HTTP request, by the route's pattern and the status.",
     ["method", "route", "status"],
     buckets=_SECONDS,
 )
@@ -62,7 +62,46 @@ MODEL_DRIFT_SCORE = Gauge(
     "Drift of a model from 0 to 1, once there is feedback.",
     ["model", "adapter"],
 )
+DRIFT_EPISODE = Gauge(
+    "opspilot_drift_episode_open",
+    "1 while drift has found, by its settings, that a model drifts; once there is feedback.",
+    ["model", "adapter"],
+)
+FEEDBACK_SAMPLES = Gauge(
+    "opspilot_feedback_samples",
+    "Words of feedback in the window that count in a model's score, once there is feedback.",
+    ["model", "adapter"],
+)
+FEEDBACK = Counter(
+    "opspilot_feedback",
+    "Words of feedback taken in: right, wrong, or withdrawn, which says neither.",
+    ["outcome"],
+)
+FEEDBACK_WAITING = Gauge(
+    "opspilot_feedback_waiting", "Words of feedback on incidents that are not known yet."
+)
+MODEL_RELEASED = Gauge(
+    "opspilot_model_release_timestamp_seconds",
+    "When what serves in a role was released, as classify and recommend see it.",
+    ["role", "model", "adapter"],
+)
+TRAINING_RESULTS = Counter(
+    "opspilot_training_results", "Training jobs of this process that ended, by state.", ["state"]
+)
+TRAINING_PROGRESS = Gauge(
+    "opspilot_training_progress", "Progress of the training in work from 0 to 1; 0 without one."
+)
 ACTIVE_INCIDENTS = Gauge("active_incidents_total", "Incidents that are open now.")
+OPEN_BY_SERVICE = Gauge(
+    "opspilot_open_incidents",
+    "Open incidents of each of at most 20 services; those of all further ones are `other`.",
+    ["service"],
+)
+OPEN_BY_CATEGORY = Gauge(
+    "opspilot_open_incidents_judged",
+    "Open incidents by the category of the latest verdict; `unjudged` before the first.",
+    ["category"],
+)
 
 LINES_IN = Counter("opspilot_lines_in", "Log records read from raw topics.")
 EVENTS = Counter("opspilot_events", "Log events counted in digests.")
@@ -100,12 +139,38 @@ COMMANDS_JUDGED = Counter(
 DEAD_LETTERS = Counter(
     "opspilot_dead_letters", "Messages sent to the dead letters.", ["stage", "reason"]
 )
+LEDGER_RECORDS = Gauge(
+    "opspilot_ledger_records",
+    "Records of a raw partition by fate, since its first offset: what the ledger says.",
+    ["topic", "partition", "fate"],
+)
+LEDGER_DIFFERENCE = Gauge(
+    "opspilot_ledger_difference_records",
+    "Records received less those accounted for: above 0 on their way, below 0 counted twice.",
+    ["topic", "partition"],
+)
+LEDGER_CONTRADICTIONS = Gauge(
+    "opspilot_ledger_contradictions",
+    "Places where the ledger contradicts itself, whatever may be on its way.",
+)
+READY = Gauge(
+    "opspilot_ready", "1 while a process has what its stage needs to work, else 0.", ["stage"]
+)
+STALLED_SECONDS = Gauge(
+    "opspilot_stalled_seconds",
+    "For how long there has been lag and nothing was finished; 0 while work goes on.",
+    ["stage"],
+)
+RECORDS_DONE = Counter(
+    "opspilot_records_done", "Records of its source that a stage has finished.", ["stage"]
+)
 CONSUMER_LAG = Gauge(
     "opspilot_consumer_lag_records", "Records not yet read.", ["stage", "topic", "partition"]
 )
 END_TO_END_DELAY = Histogram(
     "opspilot_end_to_end_delay_seconds",
-    "From the append of the latest line behind a record to that record's publication.",
+    "From the append of the latest line behind a record to that record's publication; without "
+    "what waits by its nature: what clears, a silence, revisions after the first.",
     ["stage"],
     buckets=_SECONDS,
 )
@@ -113,6 +178,20 @@ END_TO_END_DELAY = Histogram(
 
 def forget_partitions() -> None:
     """Drop what was said per partition: after a rebalance others may own them."""
-    owned = (CONSUMER_LAG, WINDOWS_OPEN, WATERMARK_LAG, MODEL_DRIFT_SCORE, CLASSIFICATION_ACCURACY)
+    owned = (
+        CONSUMER_LAG,
+        WINDOWS_OPEN,
+        WATERMARK_LAG,
+        MODEL_DRIFT_SCORE,
+        CLASSIFICATION_ACCURACY,
+        DRIFT_EPISODE,
+        FEEDBACK_SAMPLES,
+        LEDGER_RECORDS,
+        LEDGER_DIFFERENCE,
+        OPEN_BY_SERVICE,
+        OPEN_BY_CATEGORY,
+    )
     for gauge in owned:
         gauge.clear()
+    FEEDBACK_WAITING.set(0)
+    LEDGER_CONTRADICTIONS.set(0)

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from schemas.learning import RetrainingRequest, RetrainingResult, TrainingState
 from schemas.topics import TRAINING_REQUESTS, TRAINING_RESULTS
+from streams import metrics
 from streams.clock import FreezeWatch, monotonic_ms, now_ms
 from streams.deadletters import DeadLetter
 from streams.errors import BrokerError
@@ -35,6 +36,7 @@ STAGE = "trainer"
 POLL_MS = 500
 TICK_SECONDS = 0.25
 PROGRESS_EVERY_MS = 5_000
+ENDS = (TrainingState.RELEASED, TrainingState.REFUSED, TrainingState.FAILED)
 
 
 class Trainer:
@@ -52,6 +54,9 @@ class Trainer:
         self._task: asyncio.Task[None] | None = None
         self._last_progress_ms = 0
         self.ready = False
+        for state in ENDS:
+            # From 0 on: a rate sees only what a series had a value before.
+            metrics.TRAINING_RESULTS.labels(state.value)
         self.last_done_ms = monotonic_ms()
 
     @property
@@ -125,14 +130,19 @@ class Trainer:
             await self._say(job.result(TrainingState.RUNNING, "training has begun"))
 
             async def told(progress: float, figures: Mapping[str, float]) -> None:
+                metrics.TRAINING_PROGRESS.set(progress)
                 if monotonic_ms() - self._last_progress_ms >= PROGRESS_EVERY_MS:
                     self._last_progress_ms = monotonic_ms()
                     running = job.result(TrainingState.RUNNING, "training", figures)
                     await self._say(running.model_copy(update={"progress": progress}))
 
-            result = await job.run(told)
+            try:
+                result = await job.run(told)
+            finally:
+                metrics.TRAINING_PROGRESS.set(0)
             log.info("request %s: %s, %s", request.id, result.state, result.reason)
         await self._say(result)
+        metrics.TRAINING_RESULTS.labels(result.state.value).inc()
 
     async def _wait_for_time(self, job: Job) -> None:
         if job.request.scheduled_ms <= now_ms():

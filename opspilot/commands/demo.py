@@ -129,7 +129,7 @@ async def _introduce(settings: "Settings", services: "Iterable[ServiceInfo]") ->
 
 
 def _print(balance: object, results: object, as_json: bool) -> None:
-    from opspilot.accounting import Balance
+    from agents.logic.accounting import Balance
     from opspilot.render import ledger_records, render_incidents, render_ledger, result_records
     from opspilot.results import Results
 

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from opspilot.accounting import Balance, LedgerReader
+from agents.logic.accounting import Balance
+from opspilot.accounting import LedgerReader
 from opspilot.render import ledger_records, render_ledger, result_console
 from streams.clock import monotonic_ms
 from streams.settings import Settings, load_settings

@@ -53,7 +53,15 @@ NEEDS: dict[StageName, tuple[Topic, ...]] = {
     # The raw topics of ingest may be anybody's, so only what it writes is compared.
     StageName.INGEST: (LOGS_DIGESTS, LEDGER, DEAD_LETTERS),
     StageName.ANALYZE: (LOGS_DIGESTS, ANALYZE_STATE, FINDINGS, LEDGER, DEAD_LETTERS),
-    StageName.CORRELATE: (FINDINGS, CORRELATE_STATE, INCIDENTS, SERVICES, DEAD_LETTERS),
+    StageName.CORRELATE: (
+        FINDINGS,
+        CORRELATE_STATE,
+        INCIDENTS,
+        SERVICES,
+        LEDGER,
+        CLASSIFICATIONS,
+        DEAD_LETTERS,
+    ),
     StageName.CLASSIFY: (INCIDENTS, CLASSIFICATIONS, MODELS, DEAD_LETTERS),
     StageName.RECOMMEND: (CLASSIFICATIONS, REMEDIATIONS, SERVICES, MODELS, DEAD_LETTERS),
     StageName.DRIFT: (

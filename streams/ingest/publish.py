@@ -95,6 +95,7 @@ def _ledger_letter(result: BatchResult) -> Letter:
 def _measure(result: BatchResult) -> None:
     counts, batch = result.reduced.counts, result.batch
     metrics.LINES_IN.inc(counts.received)
+    metrics.RECORDS_DONE.labels(STAGE).inc(counts.received)
     metrics.EVENTS.inc(counts.events)
     metrics.RAW_BYTES_IN.inc(sum(map(len, filter(None, batch.values))))
     metrics.DIGESTS_OUT.inc(len(result.reduced.digests))

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from opspilot.accounting import Balance, LedgerReader
+from agents.logic.accounting import Balance
+from opspilot.accounting import LedgerReader
 from opspilot.reading import TopicReader
 from schemas.base import Record
 from schemas.classification import Classification

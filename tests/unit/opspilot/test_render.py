@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from opspilot.accounting import balance
+from agents.logic.accounting import balance
 from opspilot.render import duration, headline, render_incidents, render_ledger, short_name
 from opspilot.results import Results
 from schemas.classification import Classification, IncidentBrief, Judge

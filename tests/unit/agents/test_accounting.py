@@ -2,7 +2,7 @@
 
 import pytest
 
-from opspilot.accounting import balance
+from agents.logic.accounting import balance
 from opspilot.render import ledger_records
 from schemas.digest import RawRange
 from schemas.ledger import IngestTotals, LedgerEntry, WindowTotals

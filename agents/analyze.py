@@ -8,6 +8,7 @@ digest that comes again changes nothing, one that breaks its chain goes to the d
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Iterable
 
 from agents.delays import observe_delay
 from agents.logic.judging.classifier import load_classifier
@@ -20,6 +21,7 @@ from agents.logic.windows.state import (
     ServiceState,
 )
 from agents.service_states import ServiceStates
+from agents.slot_traces import SlotTraces
 from agents.state_codec import position_of
 from schemas.digest import LogDigest, Progress, RawRange
 from schemas.finding import Finding
@@ -71,6 +73,7 @@ class _Worker:
         self._states = states
         self._analyzer = analyzer
         self._heard: defaultdict[int, Heard] = defaultdict(Heard)
+        self._traces = SlotTraces()
 
     async def handle(self, delivery: Delivery) -> None:
         """Take in one record of the digests topic."""
@@ -99,15 +102,14 @@ class _Worker:
                 "%s partition %d begins anew at offset %d",
                 digest.source.topic, digest.source.partition, digest.source.from_offset,
             )  # fmt: skip
+        self._traces.note(digest.service, digest.slot_ms, delivery.traceparent)
         findings = self._analyzer.advance(state, self._heard[delivery.partition])
         metrics.DIGESTS_APPLIED.labels("late" if applied.late else applied.placement).inc()
         if applied.placement is Placement.REPEAT and not findings:
             self._states.give_back(held)
             return
         if findings:
-            await self._stage.outbox.publish(
-                _finding_letter(finding, delivery.traceparent) for finding in findings
-            )
+            await self._publish(findings)
         # The ledger's word follows from the state, and is said again when the digest comes again:
         # so it need not be there before the state is, and one wait does for both.
         await asyncio.gather(
@@ -129,7 +131,7 @@ class _Worker:
             lines_to_ms = state.last_line_slot_ms
             findings = self._analyzer.advance(state, heard)
             if findings:
-                await self._stage.outbox.publish(_finding_letter(f, None) for f in findings)
+                await self._publish(findings)
             # Quiet slots that told nothing need no record: judged again, they tell nothing again.
             if findings or state.last_line_slot_ms != lines_to_ms:
                 await self._states.write(held, delivery.partition, delivery.offset)
@@ -145,6 +147,12 @@ class _Worker:
         if lowest_ms != ENDED:
             lag_seconds = max(0, progress.sent_ms - lowest_ms) / 1000
             metrics.WATERMARK_LAG.labels(label).set(lag_seconds)
+
+    async def _publish(self, findings: Iterable[Finding]) -> None:
+        await self._stage.outbox.publish(
+            _finding_letter(finding, self._traces.of(finding.service, finding.slot_ms))
+            for finding in findings
+        )
 
 
 def _broken(digest: LogDigest, state: ServiceState) -> DecodeError:

@@ -35,6 +35,8 @@ from streams.ordered import Sequence, order
 from streams.outbox import Outbox
 from streams.settings import KafkaSettings, SaslMechanism, Settings
 from streams.state import Position, StateTable
+from streams.traceparent import HEADER, read_traceparent
+from streams.tracing import KEY_ATTRIBUTE, PLACE_ATTRIBUTES, at_work, make_tracing
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,9 @@ Reader = TypeAdapter[Record]
 class Delivery:
     """One decoded record and where it came from."""
 
-    __slots__ = ("appended_ms", "headers", "key", "offset", "partition", "record", "value")
+    __slots__ = (
+        *("appended_ms", "headers", "key", "offset", "partition", "record", "traceparent", "value"),
+    )
 
     def __init__(self, record: Record, event: EventT[Any]) -> None:
         self.record = record
@@ -60,12 +64,8 @@ class Delivery:
         self.partition: int = event.message.partition
         self.offset: int = event.message.offset
         self.headers = dict(event.message.headers or {})
-
-    @property
-    def traceparent(self) -> str | None:
-        """Return the W3C trace context that came with the record."""
-        value = self.headers.get("traceparent")
-        return value.decode("ascii", "replace") if isinstance(value, bytes) else value
+        self.traceparent: str | None = None
+        """The W3C trace context that outputs carry: our own span's, else what came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class Stage:
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
         self.settings = settings
+        self.tracing = make_tracing(settings, name)
         self._sources: set[str] = set()
         self._tended: list[tuple[str, Callable[[], Awaitable[None]], float]] = []
         self.watch = FreezeWatch(settings.kafka.session_timeout_ms // 2)
@@ -219,7 +220,7 @@ class Stage:
             try:
                 record = decode(event.message.value, reader)
                 if record is not None:
-                    await handler(Delivery(record, event))
+                    await self._work(Delivery(record, event), event, handler)
                 elif removed is not None:
                     source = event.message
                     await removed(Removal(source.key or b"", source.partition, source.offset))
@@ -239,6 +240,23 @@ class Stage:
         metrics.RECORDS_DONE.labels(self.name).inc()
         self.done[event.message.topic, event.message.partition] = event.message.offset + 1
         self._sequence.done(event)
+
+    async def _work(self, delivery: Delivery, event: EventT[Any], handler: Handler) -> None:
+        """Give one record to its handler, as a part of the trace that it came with."""
+        source = event.message
+        parent = read_traceparent(delivery.headers.get(HEADER))
+        name = f"{self.name} {source.topic.removeprefix(self.settings.topics.prefix)}"
+        place = (source.topic, source.partition, source.offset)
+        with at_work(self.tracing.delivery(name, parent, *place)) as span:
+            delivery.traceparent = span.traceparent
+            if parent is not None:
+                span.tell(dict(zip(PLACE_ATTRIBUTES, place, strict=True)))
+                span.tell({KEY_ATTRIBUTE: delivery.key.decode("utf-8", "replace")})
+            try:
+                await handler(delivery)
+            except Exception as error:
+                span.fail(error.reason if isinstance(error, DecodeError) else "handler-error")
+                raise
 
     def _letter(self, event: EventT[Any], reason: str, message: str) -> DeadLetter:
         source = event.message

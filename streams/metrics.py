@@ -139,6 +139,9 @@ COMMANDS_JUDGED = Counter(
 DEAD_LETTERS = Counter(
     "opspilot_dead_letters", "Messages sent to the dead letters.", ["stage", "reason"]
 )
+SPANS = Counter(
+    "opspilot_spans", "Trace spans by what became of them: delivered or dropped.", ["outcome"]
+)
 LEDGER_RECORDS = Gauge(
     "opspilot_ledger_records",
     "Records of a raw partition by fate, since its first offset: what the ledger says.",

@@ -38,7 +38,10 @@ def run_stage(stage: Stage) -> None:
     worker = _Worker(
         stage.app, health, loglevel=settings.log_level, redirect_stdouts=False, quiet=False
     )
-    worker.execute_from_commandline()
+    try:
+        worker.execute_from_commandline()
+    finally:
+        stage.tracing.stop()
 
 
 class _Worker(faust.Worker):
@@ -85,6 +88,7 @@ async def _ingest(settings: Settings) -> None:
         await worker.run()
     finally:
         await health.stop()
+        worker.tracing.stop()
 
 
 def _collect_rarely() -> None:

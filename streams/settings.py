@@ -26,6 +26,7 @@ from streams.mistakes import explain, strangers, unreadable_lists
 from streams.modelsettings import ModelSettings
 from streams.releasesettings import ReleaseSettings
 from streams.section import PREFIX, Positive, Section
+from streams.tracingsettings import TracingSettings
 from streams.trainingsettings import TrainingSettings
 
 
@@ -312,6 +313,7 @@ class Settings(BaseSettings):
     drift: DriftSettings = DriftSettings()
     release: ReleaseSettings = ReleaseSettings()
     training: TrainingSettings = TrainingSettings()
+    tracing: TracingSettings = TracingSettings()
     worker: WorkerSettings = WorkerSettings()
 
 

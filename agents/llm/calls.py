@@ -14,6 +14,7 @@ from secrets import randbelow
 from typing import Any, TypeVar
 
 from agents.llm.breaker import Breaker, BreakerState
+from agents.llm.callspan import CallSpan
 from agents.llm.course import Course
 from agents.llm.errors import (
     BadAnswerError,
@@ -157,14 +158,20 @@ class Caller:
     async def _one_answer(
         self, request: Request, question: Question[T], course: Course
     ) -> tuple[T, Reply]:
-        reply = await self._tried(lambda: self._call(request, course), course)
-        try:
-            value = question.read(reply.content, reply.text)
-        except BadAnswerError:
-            self._count_call(course, BadAnswerError.reason)
-            raise
-        self._count_call(course, "answered")
-        return value, reply
+        async def ask_and_read() -> tuple[T, Reply]:
+            with CallSpan(self.backend.name, course.stage, request.adapter) as span:
+                reply = await self._call(request, course)
+                span.replied(reply.model, reply.prompt_tokens, reply.completion_tokens)
+                try:
+                    value = question.read(reply.content, reply.text)
+                except BadAnswerError:
+                    self._count_call(course, BadAnswerError.reason)
+                    raise
+                self._count_call(course, "answered")
+                return value, reply
+
+        found: tuple[T, Reply] = await self._tried(ask_and_read, course)
+        return found
 
     async def _tried(self, act: Callable[[], Awaitable[Any]], course: Course) -> Any:
         """Do it, again after a wait where that may help; tells the breaker of every failure."""

@@ -25,9 +25,11 @@ from streams.ingest.offsets import read_states
 from streams.ingest.promise import PartitionState
 from streams.ingest.publish import BatchResult, publish_batches
 from streams.ingest.reduce import Reducer
+from streams.ingest.traces import begin_batch, end_batches
 from streams.kafka import make_admin, make_consumer, start, stop
 from streams.outbox import Letter, Outbox
 from streams.settings import Settings
+from streams.tracing import make_tracing
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class IngestWorker:
         self._consumer = self._make_consumer()
         self._fetcher = RawFetcher(self._consumer)
         self._admin = make_admin(self._kafka)
+        self.tracing = make_tracing(settings, STAGE)
         self._lock = asyncio.Lock()
         self._epoch = 0
         self._states: dict[TopicPartition, PartitionState] = {}
@@ -137,7 +140,9 @@ class IngestWorker:
                     tp: self._reduce(tp, batch, self._states[tp]) for tp, batch in batches.items()
                 }
                 await publish_batches(self._outbox, results.values())
-            if not await self._commit({tp: result.state for tp, result in results.items()}):
+            committed = await self._commit({tp: result.state for tp, result in results.items()})
+            end_batches(results.values(), committed=committed)
+            if not committed:
                 return
             self._states |= {tp: result.state for tp, result in results.items()}
             self.last_done_ms = monotonic_ms()
@@ -145,12 +150,13 @@ class IngestWorker:
             metrics.SHAPE_CACHE_HIT_RATIO.set(self._reducer.hit_ratio)
 
     def _reduce(self, tp: TopicPartition, batch: RawBatch, state: PartitionState) -> BatchResult:
+        span = begin_batch(self.tracing, self._settings.topics.prefix, batch)
         reduced = reduce_surely(self._reducer, batch)
         appended_ms = max(batch.append_ms, default=0)
         after = state.advance(
             batch.to_offset, reduced.counts, reduced.clock_ms, appended_ms, reduced.ended
         )
-        return BatchResult(tp.topic, tp.partition, batch, reduced, after)
+        return BatchResult(tp.topic, tp.partition, batch, reduced, after, span)
 
     def _assemble(self, fetched: Iterable[Fetched]) -> dict[TopicPartition, RawBatch]:
         """Join what is held with what came, and cut it where a promise says."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from schemas.digest import RawRange
+from schemas.digest import LogDigest, RawRange
 from schemas.ids import content_id
 from schemas.ledger import LedgerEntry
 from schemas.topics import LEDGER, LOGS_DIGESTS
@@ -17,7 +17,9 @@ from streams.clock import now_ms
 from streams.deadletters import DeadLetter
 from streams.ingest.batch import RawBatch, Reduced
 from streams.ingest.promise import PartitionState
+from streams.ingest.shipped import shipped_trace
 from streams.outbox import Letter, Outbox
+from streams.tracing import NO_SPAN, Span
 
 STAGE = "ingest"
 
@@ -31,6 +33,8 @@ class BatchResult:
     batch: RawBatch
     reduced: Reduced
     state: PartitionState
+    span: Span = NO_SPAN
+    """The batch's own; its digests are parts of it."""
 
 
 async def publish_batches(outbox: Outbox, results: Iterable[BatchResult]) -> None:
@@ -52,7 +56,15 @@ def _digest_letters(result: BatchResult) -> Iterator[Letter]:
         event_id = content_id(
             batch.topic, batch.partition, batch.from_offset, digest.service, digest.slot_ms
         )
-        yield Letter(LOGS_DIGESTS, digest.service, digest, event_id, digest.slot_ms)
+        yield Letter(
+            LOGS_DIGESTS, digest.service, digest, event_id, digest.slot_ms,
+            traceparent=result.span.traceparent or _shipped(batch, digest),
+        )  # fmt: skip
+
+
+def _shipped(batch: RawBatch, digest: LogDigest) -> str | None:
+    found = shipped_trace(batch, digest)
+    return None if found is None else str(found)
 
 
 def _dead_letters(result: BatchResult) -> Iterator[DeadLetter]:

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agents.llm.calls import Caller
 from agents.llm.errors import (
@@ -24,6 +26,9 @@ from agents.llm.question import Outcome, Question
 from agents.llm.reasons import FallbackReason
 from streams import metrics
 from streams.modelsettings import BackendName, ModelSettings
+from streams.settings import Settings
+from streams.spans import SpanTracing
+from streams.tracing import at_work
 
 GOOD = {"category": "Network"}
 Act = ModelError | dict[str, str] | Callable[[Request], Awaitable[Reply]]
@@ -130,6 +135,26 @@ async def test_an_answer_says_who_answered_and_what_it_cost():
     assert (outcome.tokens, outcome.calls) == (120, 1)
     assert counted("answered") == before + 1
     assert metrics.LLM_IN_FLIGHT.labels("fake")._value.get() == 0
+
+
+async def test_each_call_is_a_span_of_its_own_without_a_word_of_prompt_or_answer():
+    kept = InMemorySpanExporter()
+    tracing = SpanTracing(Settings(), "classify", SimpleSpanProcessor(kept))
+    path = Path(ServerFaultError("no"), {"category": "secret-word"})
+    with at_work(tracing.batch("incident")) as work:
+        assert (await path.ask()).value == "Network"
+    *calls, whole = kept.get_finished_spans()
+    told = [dict(call.attributes or {}) for call in calls]
+    assert [t["opspilot.outcome"] for t in told] == ["server-fault", "bad-answer", "answered"]
+    assert {t["opspilot.backend"] for t in told} == {"fake"}
+    assert [t.get("gen_ai.usage.input_tokens") for t in told] == [None, 100, 100]
+    assert [t.get("gen_ai.usage.output_tokens") for t in told] == [None, 20, 20]
+    assert [t.get("gen_ai.response.model") for t in told] == [None, "m-1", "m-1"]
+    assert {call.parent.span_id for call in calls if call.parent} == {whole.context.span_id}
+    assert work.traceparent is not None
+    said = " ".join(span.to_json() for span in kept.get_finished_spans())
+    assert "what is it?" not in said
+    assert "secret-word" not in said
 
 
 @pytest.mark.parametrize("error", [ServerFaultError("x"), UnreachableError("x")])

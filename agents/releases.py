@@ -151,11 +151,11 @@ class Releases:
     def _take_in(self, releases: list[ModelRelease]) -> None:
         self._released = {release.role: release for release in releases}
         metrics.MODEL_RELEASED.clear()
-        for release in self._released.values():
+        for known_role, serving in self._released.items():
             released = metrics.MODEL_RELEASED.labels(
-                release.role.value, release.model, release.adapter or ""
+                known_role.value, serving.model, serving.adapter or ""
             )
-            released.set(release.released_ms / 1000)
+            released.set(serving.released_ms / 1000)
         for role in ModelRole:
             release = self._released.get(role)
             known = self._probes.get(role)

@@ -9,10 +9,10 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from running_broker import RunningBroker
 
 from opspilot.local.broker import BrokerOptions, EmbeddedBroker
 from opspilot.local.environment import LocalEnvironment
@@ -23,14 +23,6 @@ from streams.errors import OpsPilotError
 
 IMAGE = "apache/kafka:4.4.0"
 CONTAINER_START_SECONDS = 90.0
-
-
-@dataclass(frozen=True)
-class RunningBroker:
-    """A broker that answers; `embedded` is None when it runs in a container."""
-
-    bootstrap: str
-    embedded: EmbeddedBroker | None = None
 
 
 @pytest.hookimpl(tryfirst=True)

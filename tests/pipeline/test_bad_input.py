@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import RunningBroker
+from running_broker import RunningBroker
 
 from opspilot import cli
 from opspilot.local import java as java_module

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunningBroker
+from running_broker import RunningBroker
 
 from opspilot.reading import TopicReader
 from opspilot.sample.clock import MINUTE_MS

@@ -153,7 +153,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _usage(error: typer.TyperException) -> str:
     """Say what is wrong with the command line, and where its help is."""
-    sentence = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    message = error.format_message().replace("Value error, ", "").replace("Input should", "must")
+    sentence = " ".join(message.partition(", unable to parse")[0].split()).rstrip(".")
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "opspilot"
     return f"{sentence[:1].lower()}{sentence[1:]}; see `{path} --help`"

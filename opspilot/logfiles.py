@@ -8,6 +8,7 @@ import codecs
 import gzip
 import heapq
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -101,10 +102,13 @@ def check_readable(path: Path) -> None:
             head = stream.read(PROBE_BYTES)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be unpacked ({error}): is it whole?") from None
     if not head.strip():
         raise InputError(f"{path} is empty: there is nothing to read in it")
     if _utf16(head) is None and _is_binary(head):
-        raise InputError(f"{path} is binary, not a log of text lines: name a text file")
+        hint = ", or convert it (iconv -f UTF-16 -t UTF-8)" if _may_be_utf16(head) else ""
+        raise InputError(f"{path} is binary, not a log of text lines: name a text file{hint}")
 
 
 def _is_binary(head: bytes) -> bool:
@@ -112,6 +116,11 @@ def _is_binary(head: bytes) -> bool:
         return True
     controls = sum(1 for byte in head if byte < 32 and byte not in _TEXT_CONTROLS)
     return controls > BINARY_SHARE * len(head)
+
+
+def _may_be_utf16(head: bytes) -> bool:
+    """Tell whether every other byte is NUL, as in ASCII text of UTF-16 without its mark."""
+    return not any(head[::2]) or not any(head[1::2])
 
 
 def _utf16(head: bytes) -> str | None:
@@ -141,7 +150,7 @@ def read_lines(file: LogFile, *, append_ms: int | None = None) -> Iterator[LogLi
             encoding = _utf16(stream.read(2))
             stream.seek(0)
             yield from _lines(file, stream, encoding, append_ms)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{file.path} cannot be read to its end: {error}") from None
 
 
@@ -155,7 +164,7 @@ def whole_lines(path: Path) -> list[bytes]:
     try:
         with _open(path) as stream:
             content = stream.read()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read to its end: {error}") from None
     if (encoding := _utf16(content[:2])) is not None:
         content = content.decode(encoding, "replace").removeprefix("\ufeff").encode()

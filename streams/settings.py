@@ -325,7 +325,7 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        raise ConfigurationError(explain(error, PREFIX)) from None
+        raise ConfigurationError(explain(error, PREFIX, Settings.model_fields)) from None
     except SettingsError:
         problems = list(unreadable_lists(os.environ, PREFIX, Settings.model_fields))
         raise ConfigurationError("; ".join(problems)) from None

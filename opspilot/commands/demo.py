@@ -47,7 +47,7 @@ def demo(
         Path | None, typer.Option(help="Keep data and logs in this folder; by default none stay.")
     ] = None,
     timeout: Annotated[
-        float, typer.Option(help="Give up when nothing moves for so many seconds.")
+        float, typer.Option(min=1.0, help="Give up when nothing moves for so many seconds.")
     ] = 60.0,
     model: Annotated[
         ModelName | None,

@@ -9,8 +9,9 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -20,6 +21,7 @@ from streams.errors import InputError
 
 app = typer.Typer()
 _SHOWN_CHARACTERS = 60
+_PROBE_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,11 @@ def to_json(item: Item, inspection: Inspection) -> dict[str, Any]:
 def _lines(file: str) -> Iterator[tuple[int, bytes]]:
     """Yield the lines that hold something, with their numbers."""
     if file == "-":
-        yield from _numbered(sys.stdin.buffer)
+        yield from _numbered(cast(BufferedReader, sys.stdin.buffer), _name(file))
         return
     try:
         with Path(file).open("rb") as opened:
-            yield from _numbered(opened)
+            yield from _numbered(opened, _name(file))
     except FileNotFoundError:
         raise InputError(f"There is no file {file}: give a file of JSON lines, or -.") from None
     except IsADirectoryError:
@@ -124,7 +126,9 @@ def _lines(file: str) -> Iterator[tuple[int, bytes]]:
         raise InputError(f"{file} cannot be read: {error.strerror}.") from None
 
 
-def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def _numbered(stream: BufferedReader, name: str) -> Iterator[tuple[int, bytes]]:
+    if b"\0" in stream.peek(_PROBE_BYTES):
+        raise InputError(f"{name} is binary: give JSON lines in UTF-8.")
     for number, line in enumerate(stream, start=1):
         if line.strip():
             yield number, line

@@ -7,6 +7,7 @@ Promise: the status is 0 only when the broker has every line.
 import asyncio
 import sys
 from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -48,8 +49,8 @@ def replay(
 
     Example: opspilot replay /var/log/checkout.log --service checkout --speed 60
     """
-    if speed is not None and speed <= 0:
-        raise InputError(f"--speed {speed:g} must be more than 0")
+    if speed is not None and not 0 < speed < inf:
+        raise InputError(f"--speed {speed:g}: must be a number above 0, such as 60")
     sources = parse_sources(files, service)
     settings = load_settings()
     sent = send_files(settings, sources, speed)

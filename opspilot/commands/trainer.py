@@ -35,9 +35,10 @@ def trainer() -> None:
 
 
 async def _run(settings: Settings) -> None:
-    logging.basicConfig(level=LEVELS[settings.worker.log_level], stream=sys.stderr)
     needed = (TRAINING_REQUESTS, TRAINING_RESULTS, MODELS, DEAD_LETTERS)
     await check_topics(settings, needed)
+    # Later than that: what the client library says of a broker that is not there, we say ourselves.
+    logging.basicConfig(level=LEVELS[settings.worker.log_level], stream=sys.stderr)
     worker = Trainer(settings, Learning(settings))
 
     async def pulse() -> Pulse:

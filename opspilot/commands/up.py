@@ -40,7 +40,9 @@ def up(
     data: Annotated[
         Path, typer.Option(help="Folder for Kafka's data, state and logs; kept between starts.")
     ] = Path(".opspilot"),
-    port: Annotated[int, typer.Option(help="Port of the Kafka that is started.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="Port of the Kafka that is started.")
+    ] = DEFAULT_PORT,
     ingest: Annotated[int, typer.Option(help="Processes of ingest.")] = 1,
     analyze: Annotated[int, typer.Option(help="Processes of analyze.")] = 1,
     classify: Annotated[int, typer.Option(help="Processes of classify.")] = 1,

@@ -4,6 +4,7 @@ In: the address from --kafka (or none), the local environment, a data directory.
 Out: a context manager that yields a bootstrap address which answers.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from opspilot.local.runtime import find_runtime
 from streams.errors import BrokerError, ConfigurationError
 
 ANSWER_SECONDS = 5.0
+_HOST = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\s:/,\[\]]+")
 
 
 @contextmanager
@@ -66,10 +68,9 @@ def parse_bootstrap(text: str) -> list[tuple[str, int]]:
     addresses = []
     for part in text.split(","):
         host, _, port = part.strip().rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        if not _HOST.fullmatch(host) or not port.isdecimal() or not 0 < int(port) < 65536:
             raise ConfigurationError(
                 f"--kafka {text}: {part.strip()!r} is not HOST:PORT; write it like 127.0.0.1:9092."
             )
-        addresses.append((host, int(port)))
+        addresses.append((host.removeprefix("[").removesuffix("]"), int(port)))
     return addresses

@@ -41,6 +41,8 @@ class IngestWorker:
     """One member of the ingest group."""
 
     def __init__(self, settings: Settings) -> None:
+        # First, as it may refuse, and the clients below would have to be closed.
+        self.tracing = make_tracing(settings, STAGE)
         self._settings = settings
         self._kafka = settings.kafka
         self._group = f"{settings.topics.prefix}{STAGE}"
@@ -50,7 +52,6 @@ class IngestWorker:
         self._consumer = self._make_consumer()
         self._fetcher = RawFetcher(self._consumer)
         self._admin = make_admin(self._kafka)
-        self.tracing = make_tracing(settings, STAGE)
         self._lock = asyncio.Lock()
         self._epoch = 0
         self._states: dict[TopicPartition, PartitionState] = {}

@@ -104,6 +104,11 @@ def test_a_missing_and_an_empty_file_are_said(
     (tmp_path / "empty.jsonl").write_text("")
     assert run(["judge", str(tmp_path / "empty.jsonl")]) == 1
     assert "holds no items" in capsys.readouterr().err
+    (tmp_path / "packed.jsonl").write_bytes(bytes(range(200)) * 99)
+    assert run(["judge", str(tmp_path / "packed.jsonl")]) == 1
+    said = capsys.readouterr().err
+    assert said.endswith("packed.jsonl is binary: give JSON lines in UTF-8.\n")
+    assert len(said.splitlines()) == 1
 
 
 def test_the_inside_of_a_trace_without_its_head_is_judged_as_well():

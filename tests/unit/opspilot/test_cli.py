@@ -94,7 +94,11 @@ def test_kafka_without_address_is_said(capsys: pytest.CaptureFixture[str]) -> No
         (["submit", "broken", "--service", "a b"], "service 'a b' is not NAME"),
         (["replay", "/nowhere/app.log"], "/nowhere/app.log does not exist"),
         (["demo", "--logs", "/nowhere/app.log"], "/nowhere/app.log does not exist"),
-        (["replay", "/nowhere/app.log", "--speed", "0"], "--speed 0 must be more than 0"),
+        (["replay", "/nowhere/app.log", "--speed", "0"], "--speed 0: must be a number above 0"),
+        (["replay", "/nowhere/app.log", "--speed", "nan"], "--speed nan: must be a number above"),
+        (["replay", "/nowhere/app.log", "--speed", "inf"], "--speed inf: must be a number above"),
+        (["tail", "--kafka", "a b:1"], "'a b:1' is not HOST:PORT"),
+        (["tail", "--kafka", "http://x:9092"], "'http://x:9092' is not HOST:PORT"),
         (["dead-letters", "replay"], "name the dead letters to replay, or use --all"),
         (["up", "--ingest", "0"], "--ingest 0: at least 1 process is needed"),
         (["up", "--ingest", "99"], "its source has 6 partitions"),
@@ -105,6 +109,27 @@ def test_what_cannot_be_done_is_said_before_anything_runs(
 ) -> None:
     assert cli.run(arguments) == 1
     assert expected in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["up", "--port", "70000"], "'--port': must be less than or equal to 65535;"),
+        (["up", "--port", "0"], "'--port': must be greater than or equal to 1;"),
+        (["up", "--ingest", "two"], "'--ingest': must be a valid integer;"),
+        (["demo", "--timeout", "-5"], "'--timeout': must be greater than or equal to 1;"),
+        (["replay", "a.log", "--speed", "fast"], "'--speed': must be a valid number;"),
+        (["worker", "ingets"], "'ingets' is not one of 'ingest'"),
+    ],
+)
+def test_an_option_that_cannot_be_is_said_with_its_help(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(arguments) == 2
+    said = capsys.readouterr().err
+    assert expected in said
+    assert f"see `opspilot {arguments[0]} --help`" in said
+    assert len(said.strip().splitlines()) == 1
 
 
 def test_a_setting_that_is_wrong_is_named(

@@ -55,6 +55,10 @@ def test_two_files_that_would_be_mixed_are_refused(tmp_path: Path) -> None:
         (b" \n\n", "is empty"),
         (b"\x7fELF\x02\x01\x01\x00\x00", "is binary"),
         (bytes(range(1, 32)) * 9, "is binary"),
+        ("2026 INFO tick\n".encode("utf-16-le"), r"or convert it \(iconv -f UTF-16 -t UTF-8\)"),
+        (gzip.compress(b"2026 INFO tick\n")[:-10], r"cannot be unpacked \(.*\): is it whole"),
+        (b"\x1f\x8b\x08" + b"\0" * 7 + b"nonsense", "cannot be unpacked"),
+        (b"\x1f\x8bnonsense", "cannot be read"),
     ],
 )
 def test_what_is_no_log_is_refused(tmp_path: Path, content: bytes, expected: str) -> None:

@@ -50,12 +50,16 @@ def test_settings_cannot_be_changed():
 @pytest.mark.parametrize(
     ("variable", "value", "parts"),
     [
-        ("OPSPILOT_KAFKA__BOOTSTRAP", "kafka", ["'kafka'"]),
+        ("OPSPILOT_KAFKA__BOOTSTRAP", "kafka", ["'kafka'", "must match", "(HOST:PORT"]),
         ("OPSPILOT_KAFKA__BOOTSTRAP", "http://kafka:9092", ["'http://kafka:9092'"]),
         ("OPSPILOT_KAFKA__SECURITY_PROTOCOL", "TLS", ["'TLS'", "SASL_SSL"]),
         ("OPSPILOT_KAFKA__SASL_MECHANISM", "GSSAPI", ["'GSSAPI'", "OAUTHBEARER"]),
         ("OPSPILOT_KAFKA__COMPRESSION", "brotli", ["'brotli'", "zstd"]),
-        ("OPSPILOT_KAFKA__SESSION_TIMEOUT_MS", "soon", ["'soon'", "integer"]),
+        (
+            "OPSPILOT_KAFKA__SESSION_TIMEOUT_MS",
+            "soon",
+            ["'soon': must be a whole number (After this long"],
+        ),
         ("OPSPILOT_TOPICS__RAW_PARTITIONS", "0", ["'0'", "greater than 0"]),
         ("OPSPILOT_TOPICS__PREFIX", "my topics", ["'my topics'"]),
         ("OPSPILOT_INGEST__TOPICS", "app,web", ["'app,web'", "JSON list"]),
@@ -64,6 +68,12 @@ def test_settings_cannot_be_changed():
         ("OPSPILOT_WORKER__LOG_LEVEL", "loud", ["'loud'", "debug"]),
         ("OPSPILOT_KAFKA__BOOTSTRP", "kafka:9092", ["is no setting", "docs/settings.md"]),
         ("OPSPILOT_KAFAK__BOOTSTRAP", "kafka:9092", ["no section KAFAK", "docs/settings.md"]),
+        ("OPSPILOT_KAFKA_BOOTSTRAP", "kafka:9092", ["two underscores", "KAFKA__BOOTSTRAP"]),
+        ("OPSPILOT_INGEST_BATCH_RECORDS", "5", ["OPSPILOT_INGEST__BATCH_RECORDS"]),
+        ("OPSPILOT_INGEST", "5", ["=5", "such as OPSPILOT_INGEST__TOPICS"]),
+        ("OPSPILOT_INGEST__REDACT_IPS", "perhaps", ["'perhaps': must be true or false"]),
+        ("OPSPILOT_TRACING__SAMPLE_RATIO", "2", ["'2'", "less than or equal to 1"]),
+        ("OPSPILOT_TRACING__ENDPOINT", "collector:4318", ["'collector:4318'", "http://collector"]),
     ],
 )
 def test_a_mistake_names_variable_value_and_fix(
@@ -72,6 +82,21 @@ def test_a_mistake_names_variable_value_and_fix(
     said = mistake(monkeypatch, **{variable: value})
     assert said.startswith(variable)
     assert all(part in said for part in parts), said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OPSPILOT_VERSION", "0.1.0"),
+        ("OPSPILOT_WORKER_PORT", "tcp://10.0.0.7:8080"),
+        ("OPSPILOT_INGEST_SERVICE_HOST", "10.0.0.7"),
+    ],
+)
+def test_what_others_call_alike_is_no_mistake(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+):
+    monkeypatch.setenv(variable, value)
+    assert load_settings() == Settings()
 
 
 def test_two_mistakes_are_both_said(monkeypatch: pytest.MonkeyPatch):

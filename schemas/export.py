@@ -19,7 +19,7 @@ HEADERS = {
     "ce_id": "Identity of this event, from its content.",
     "ce_time": "When it happened, RFC 3339 in UTC.",
     "content-type": "application/json.",
-    "traceparent": "W3C trace context, where one came in.",
+    "traceparent": "W3C trace context: of the raw batch behind it, or the shipper's own.",
 }
 
 

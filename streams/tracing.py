@@ -119,7 +119,7 @@ def make_tracing(settings: Settings, stage: str) -> Tracing:
     except ImportError as error:
         raise ConfigurationError(
             f"{PREFIX}TRACING__ENDPOINT is set, but {error.name or 'opentelemetry'} is not "
-            "installed: install requirements/tracing.lock, or unset it"
+            "installed: run `make tracing` (pip install -r requirements/tracing.lock), or unset it"
         ) from None
     return SpanTracing(settings, stage)
 

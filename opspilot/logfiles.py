@@ -11,7 +11,8 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from math import inf
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +26,8 @@ MAX_LINE_BYTES = 2 << 20
 """What is longer is cut here; ingest cuts again at its own limit, and counts the line as cut."""
 BINARY_SHARE = 0.1
 STAMP_PROBE_LINES = 1_000
+FUTURE_TOLERANCE_MS = 300_000
+"""As the default of OPSPILOT_INGEST__FUTURE_TOLERANCE_MS."""
 _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\b\x1b")
 
@@ -223,17 +226,32 @@ def has_stamps(file: LogFile, append_ms: int) -> bool:
     return any(line.event_ms is not None for line in first)
 
 
-def in_time_order(files: Sequence[LogFile], append_ms: int) -> Iterator[LogLine]:
-    """Merge files by event time, each file's own order kept; unstamped lines follow the one before.
+def _believed_ms(line: LogLine, append_ms: int) -> int | None:
+    """Return a line's own time, unless ingest would not believe it either."""
+    if line.event_ms is None or line.event_ms > append_ms + FUTURE_TOLERANCE_MS:
+        return None
+    return line.event_ms
 
-    Parts of one service in several files thus reach the pipeline as they happened.
+
+def in_time_order(files: Sequence[LogFile], append_ms: int) -> Iterator[LogLine]:
+    """Merge files by event time, each file's own order kept, holding a few lines of each at most.
+
+    Whatever shares a raw partition thus reaches it as it happened. A line without a stamp, or with
+    one from the future, follows the line before it; what stands before a file's first stamp goes
+    with that, and a file that has none near its beginning comes last: its lines happen when sent.
     """
 
-    def keyed(index: int, file: LogFile) -> Iterator[tuple[int, int, int, LogLine]]:
-        latest = 0
-        for number, line in enumerate(read_lines(file, append_ms=append_ms)):
+    def keyed(index: int, file: LogFile) -> Iterator[tuple[float, int, int, LogLine]]:
+        lines = read_lines(file, append_ms=append_ms)
+        first, latest = [], inf
+        for line in islice(lines, STAMP_PROBE_LINES):
+            first.append(line)
+            if (found := _believed_ms(line, append_ms)) is not None:
+                latest = found
+                break
+        for number, line in enumerate(chain(first, lines)):
             # A stamp that runs backwards must not overtake the lines before it.
-            latest = max(latest, line.event_ms or 0)
+            latest = max(latest, _believed_ms(line, append_ms) or 0)
             yield latest, index, number, line
 
     for *_order, line in heapq.merge(*(keyed(i, f) for i, f in enumerate(files))):

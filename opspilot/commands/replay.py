@@ -6,7 +6,6 @@ Promise: the status is 0 only when the broker has every line.
 
 import asyncio
 import sys
-from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import Annotated
@@ -68,10 +67,10 @@ def send_files(settings: Settings, sources: list[LogFile], speed: float | None =
                     f"--speed needs lines that say when they happened, and the first lines of "
                     f"{source.path} do not: leave --speed out"
                 )
-    # Only lines of one service must come in order, and reading stamps costs more than sending.
-    services = {source.service for source in sources}
-    merged = speed is not None or len(services) < len(sources)
-    lines = in_time_order(sources, append_ms) if merged else chain(*map(read_lines, sources))
+    # One file after the other would be late where they share a raw partition; a single file keeps
+    # its order, and reading its stamps would cost more than sending it.
+    merged = speed is not None or len(sources) > 1
+    lines = in_time_order(sources, append_ms) if merged else read_lines(sources[0])
     total = sum(map(size_bytes, sources))
     # Stdout stays free for results, so that a pipe gets nothing else.
     console = Console(stderr=True)

@@ -128,7 +128,9 @@ def test_the_ledger_accounts_for_every_line(demo: Demo) -> None:
     assert total["partition"] is None
     assert total["balanced"] is True
     assert total["received"] - total["control"] == lines
-    assert total["counted"] + total["late"] + total["deadLettered"] == lines
+    assert total["counted"] + total["deadLettered"] == lines
+    # Five services share six raw partitions: sent file by file, thousands would come too late.
+    assert total["late"] == 0
     assert total["unread"] == 0
 
 

@@ -112,6 +112,49 @@ def test_files_are_merged_by_event_time_and_keep_their_own_order(tmp_path: Path)
     assert words == ["a", "b", "x", "c", "late", "y"]
 
 
+def merged(folder: Path, **contents: str) -> list[str]:
+    for name, content in contents.items():
+        (folder / f"{name}.log").write_text(content)
+    files = parse_sources([str(folder / f"{name}.log") for name in contents])
+    return [line.text.split()[-1] for line in in_time_order(files, APPEND_MS)]
+
+
+def test_lines_before_the_first_stamp_go_with_it(tmp_path: Path) -> None:
+    words = merged(
+        tmp_path,
+        one="banner\n2026-03-10 06:00:05 a\n",
+        two="2026-03-10 06:00:03 x\n2026-03-10 06:00:09 y\n",
+    )
+    assert words == ["x", "banner", "a", "y"]
+
+
+def test_a_file_without_stamps_comes_last(tmp_path: Path) -> None:
+    words = merged(tmp_path, one="hello\nworld\n", two="2026-03-10 06:00:03 x\n")
+    assert words == ["x", "hello", "world"]
+
+
+def test_one_stamp_from_the_future_holds_back_nothing(tmp_path: Path) -> None:
+    words = merged(
+        tmp_path,
+        one="2026-03-10 06:00:01 a\n2099-01-01 00:00:00 wrong\n2026-03-10 06:00:02 b\n",
+        two="2026-03-10 06:00:03 x\n",
+    )
+    assert words == ["a", "wrong", "b", "x"]
+
+
+def test_a_merge_holds_few_lines_of_each_file(tmp_path: Path) -> None:
+    """What lies behind is not read before its turn: here it could not be."""
+    line = b"2026-03-10 06:00:01 tick\n"
+    (tmp_path / "a.log").write_bytes(line)
+    (tmp_path / "b.log").write_bytes(gzip.compress(line * 500_000)[:-9])
+    files = parse_sources([str(tmp_path / "a.log"), str(tmp_path / "b.log")])
+    lines = in_time_order(files, APPEND_MS)
+    assert [next(lines).file.path.name for _ in range(2_000)].count("b.log") == 1_999
+    with pytest.raises(InputError, match="cannot be read to its end"):
+        for _ in lines:
+            pass
+
+
 def test_whether_lines_say_when_they_happened(tmp_path: Path) -> None:
     path = tmp_path / "x.log"
     path.write_text("no time here\n")

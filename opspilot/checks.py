@@ -162,10 +162,14 @@ def run_checks(settings: Settings, named: bool) -> list[Checked]:
         ("port", check_port),
         ("judge", check_judge),
         ("runbooks", lambda: check_runbooks(settings)),
-        ("broker", lambda: check_broker(settings, named)),
-        ("topics", lambda: check_topics(settings, named)),
     ]
-    return [_look(name, look) for name, look in looks]
+    checked = [_look(name, look) for name, look in looks]
+    broker = _look("broker", lambda: check_broker(settings, named))
+    if broker.fine:
+        topics = _look("topics", lambda: check_topics(settings, named))
+    else:
+        topics = Checked("topics", False, "cannot be compared before the broker lets us in")
+    return [*checked, broker, topics]
 
 
 def _look(name: str, look: Callable[[], str]) -> Checked:

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from running_broker import RunningBroker
 from fakes.otlp_receiver import OtlpReceiver, Seen
 from fakes.tgi_server import TgiServer
+from running_broker import RunningBroker
 from stages import WAIT_SECONDS, Follower, StageProcess, send, settings_for
 
 from schemas.topics import LOGS_DIGESTS, LOGS_RAW, REMEDIATIONS

@@ -1,8 +1,8 @@
 """Writes what of deploy/ is a function of the code, or a copy that Helm needs inside its chart.
 
-Comes in: the topic map, the settings, Fluent Bit's files, rules and dashboards. Goes out: files of
-the chart, and with --manifests what `helm template` makes of it. Promise: --check writes nothing
-and fails naming each file that is not current.
+Comes in: the topic map, the settings, Fluent Bit's files, rules, dashboards as code. Goes out:
+Grafana's dashboards, files of the chart, and with --manifests what `helm template` makes of it.
+Promise: --check writes nothing and fails naming each file that is not current.
 """
 
 import argparse
@@ -18,11 +18,14 @@ from pydantic import BaseModel
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from dashboards.files import dashboard_files  # noqa: E402
+
 from schemas.topics import TOPICS  # noqa: E402
 from streams.section import PREFIX  # noqa: E402
 from streams.settings import Settings  # noqa: E402
 
 CHART = ROOT / "deploy/helm/opspilot"
+DASHBOARDS = ROOT / "deploy/grafana/dashboards"
 MANIFESTS = ROOT / "deploy/kubernetes/opspilot.yaml"
 MANIFEST_VALUES = ROOT / "deploy/kubernetes/values.yaml"
 HELM = ROOT / ".opspilot/tools/helm"
@@ -64,8 +67,8 @@ def topics() -> list[dict[str, Any]]:
     ]
 
 
-def chart_files() -> dict[Path, str]:
-    """Return every generated file of the chart."""
+def generated_files() -> dict[Path, str]:
+    """Return every generated file: Grafana's dashboards, and what the chart holds."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     schema["properties"]["settings"]["propertyNames"] = {"enum": free_variables()}
     files = {
@@ -74,8 +77,8 @@ def chart_files() -> dict[Path, str]:
         CHART / "files/fluent-bit.yaml": _fluent_bit(),
         CHART / "files/opspilot.lua": (ROOT / "deploy/fluent-bit/opspilot.lua").read_text(),
     }
-    for source in sorted((ROOT / "deploy/grafana/dashboards").glob("*.json")):
-        files[CHART / "files/dashboards" / source.name] = source.read_text()
+    for name, text in dashboard_files().items():
+        files[DASHBOARDS / name] = files[CHART / "files/dashboards" / name] = text
     for source in sorted((ROOT / "deploy/prometheus/rules").glob("*.y*ml")):
         if "test" not in source.stem:
             files[CHART / "files/rules" / f"{source.stem}.yml"] = source.read_text()
@@ -112,7 +115,7 @@ def manifests() -> str:
 def stale(files: dict[Path, str]) -> list[Path]:
     """Return the files that are not as they should be, and those that should not be there."""
     wrong = [p for p, text in files.items() if not p.is_file() or p.read_text() != text]
-    for folder in (CHART / "files/dashboards", CHART / "files/rules"):
+    for folder in (DASHBOARDS, CHART / "files/dashboards", CHART / "files/rules"):
         wrong += [path for path in folder.glob("*") if path not in files]
     return wrong
 
@@ -123,7 +126,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="only compare, write nothing")
     parser.add_argument("--manifests", action="store_true", help="also render deploy/kubernetes")
     options = parser.parse_args()
-    files = chart_files()
+    files = generated_files()
     wrong = stale(files)
     if not options.check:
         for path in wrong:

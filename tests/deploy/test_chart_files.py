@@ -37,7 +37,7 @@ def merged(over: dict[str, Any], base: Any = None) -> dict[str, Any]:
 
 
 def test_what_is_generated_is_current() -> None:
-    assert generate.stale(generate.chart_files()) == [], "run `make generate`"
+    assert generate.stale(generate.generated_files()) == [], "run `make generate`"
 
 
 def test_the_schema_knows_every_value() -> None:

@@ -1,0 +1,1 @@
+"""Grafana's dashboards as code: one module each, and how panels and frames are made."""

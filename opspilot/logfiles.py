@@ -77,10 +77,17 @@ def parse_sources(words: Sequence[str], service: str | None = None) -> list[LogF
 
 def _parse(word: str, service: str | None) -> LogFile:
     path, name = Path(word), None
-    if "=" in word and not path.exists():
+    if "=" in word and not _exists(path):
         name, _, rest = word.partition("=")
         path = Path(rest)
     return LogFile(path, parse_service(service or name or path.name.split(".", 1)[0]))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False  # a name that is too long, say; what is wrong is told when it is opened
 
 
 def parse_service(name: str) -> str:
@@ -96,13 +103,16 @@ def parse_service(name: str) -> str:
 
 def check_readable(path: Path) -> None:
     """Raise InputError unless `path` is a file that holds text."""
-    if not path.exists():
-        raise InputError(f"{path} does not exist: check the path")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: name the log files in it, such as {path}/*.log")
     try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: name the log files in it, such as {path}/*.log")
+        if path.exists() and not path.is_file():
+            # It is read twice, and what a pipe gave once it does not give again.
+            raise InputError(f"{path} is a pipe or a device: write it to a file and name that")
         with _open(path) as stream:
             head = stream.read(PROBE_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path} does not exist: check the path") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except (EOFError, zlib.error) as error:
@@ -110,7 +120,8 @@ def check_readable(path: Path) -> None:
     if not head.strip():
         raise InputError(f"{path} is empty: there is nothing to read in it")
     if _utf16(head) is None and _is_binary(head):
-        hint = ", or convert it (iconv -f UTF-16 -t UTF-8)" if _may_be_utf16(head) else ""
+        encoding = _unmarked_utf16(head)
+        hint = f", or convert it (iconv -f {encoding} -t UTF-8)" if encoding else ""
         raise InputError(f"{path} is binary, not a log of text lines: name a text file{hint}")
 
 
@@ -121,9 +132,11 @@ def _is_binary(head: bytes) -> bool:
     return controls > BINARY_SHARE * len(head)
 
 
-def _may_be_utf16(head: bytes) -> bool:
-    """Tell whether every other byte is NUL, as in ASCII text of UTF-16 without its mark."""
-    return not any(head[::2]) or not any(head[1::2])
+def _unmarked_utf16(head: bytes) -> str | None:
+    """Name the encoding of ASCII text in UTF-16 without its mark: every other byte is NUL."""
+    if not any(head[1::2]):
+        return "UTF-16LE"
+    return None if any(head[::2]) else "UTF-16BE"
 
 
 def _utf16(head: bytes) -> str | None:

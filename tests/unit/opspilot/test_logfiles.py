@@ -1,10 +1,12 @@
 """Files as people have them: named, encoded, packed, broken."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
 
+from opspilot import logfiles
 from opspilot.logfiles import (
     MAX_LINE_BYTES,
     LogFile,
@@ -55,7 +57,7 @@ def test_two_files_that_would_be_mixed_are_refused(tmp_path: Path) -> None:
         (b" \n\n", "is empty"),
         (b"\x7fELF\x02\x01\x01\x00\x00", "is binary"),
         (bytes(range(1, 32)) * 9, "is binary"),
-        ("2026 INFO tick\n".encode("utf-16-le"), r"or convert it \(iconv -f UTF-16 -t UTF-8\)"),
+        ("2026 INFO tick\n".encode("utf-16-le"), r"or convert it \(iconv -f UTF-16LE -t UTF-8\)"),
         (gzip.compress(b"2026 INFO tick\n")[:-10], r"cannot be unpacked \(.*\): is it whole"),
         (b"\x1f\x8b\x08" + b"\0" * 7 + b"nonsense", "cannot be unpacked"),
         (b"\x1f\x8bnonsense", "cannot be read"),
@@ -73,6 +75,27 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
         parse_sources([str(tmp_path)])
     with pytest.raises(InputError, match="does not exist"):
         parse_sources([str(tmp_path / "none.log")])
+    with pytest.raises(InputError, match="cannot be read: File name too long"):
+        parse_sources([f"shop={'x' * 300}"])
+
+
+def test_a_file_that_may_not_be_read_and_a_pipe_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.log"
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="is a pipe or a device"):
+        parse_sources([str(path)])
+
+    def refused(_path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    # To root, which tests may run as, no file is closed.
+    monkeypatch.setattr(logfiles, "_open", refused)
+    path.unlink()
+    path.write_text("a\n")
+    with pytest.raises(InputError, match=r"x\.log cannot be read: Permission denied"):
+        parse_sources([str(path)])
 
 
 def test_encodings_and_packing_are_seen_through(tmp_path: Path) -> None:

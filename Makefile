@@ -88,7 +88,7 @@ bench: .venv/tests ## Measure beside the rivals; writes docs/benchmarks.md.
 baseline: .venv/tests ## Train the baseline judge on this project's own data.
 	@$(BIN)/python -m training.baseline
 
-generate: .venv/tests ## Write schemas, AsyncAPI, topics and settings under docs/.
+generate: .venv/tests ## Write what of docs/, dashboards and chart is a function of the code.
 	@$(BIN)/opspilot generate
 	@$(BIN)/python deploy/generate.py
 

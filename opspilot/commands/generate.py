@@ -1,17 +1,19 @@
 """`opspilot generate`: the part of docs/ that is a function of the code.
 
-Comes in: the topic map, the records, the settings. Goes out: files under docs/. Promise: `--check`
-writes nothing and fails naming each file that is not current.
+Comes in: the topic map, the records, the settings, the metrics. Goes out: files under docs/.
+Promise: `--check` writes nothing and fails naming each file that is not current.
 """
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from prometheus_client import Counter, Gauge, Histogram
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from schemas.export import asyncapi, json_schemas, topics_page
+from streams import metrics
 from streams.errors import InputError
 from streams.section import PREFIX
 from streams.settings import Settings
@@ -24,7 +26,7 @@ def generate(
     folder: Annotated[Path, typer.Option(help="Where docs/ is.")] = Path("docs"),
     check: Annotated[bool, typer.Option("--check", help="Only compare, write nothing.")] = False,
 ) -> None:
-    """Write docs/schemas, docs/asyncapi.yaml, docs/topics.md and docs/settings.md.
+    """Write docs/schemas, docs/asyncapi.yaml, docs/topics.md, docs/settings.md and docs/metrics.md.
 
     Example: opspilot generate --check
     """
@@ -51,6 +53,7 @@ def files() -> dict[str, str]:
         "asyncapi.yaml": asyncapi(),
         "topics.md": topics_page(),
         "settings.md": settings_page(),
+        "metrics.md": metrics_page(),
     }
 
 
@@ -70,6 +73,27 @@ def settings_page() -> str:
         lines += ["", f"## {section}", "", title, "", "| variable | default | what |"]
         lines.append("| --- | --- | --- |")
         lines += [_row(section, name, info) for name, info in model.model_fields.items()]
+    return "\n".join(lines) + "\n"
+
+
+def metrics_page() -> str:
+    """Return the table of metrics as Markdown."""
+    lines = [
+        "# Metrics",
+        "",
+        "Made by `opspilot generate` from `streams/metrics.py`. Every process serves all of them",
+        "on `/metrics`, and has values for what it does; [MONITORING.md](MONITORING.md) says how",
+        "to read them. Beside them are those of every Python process (`process_*`, `python_*`).",
+        "",
+        "| metric | kind | labels | what |",
+        "| --- | --- | --- | --- |",
+    ]
+    for metric in vars(metrics).values():
+        if isinstance(metric, Counter | Gauge | Histogram):
+            kind = type(metric).__name__.lower()
+            name = metric._name + ("_total" if isinstance(metric, Counter) else "")
+            labels = ", ".join(metric._labelnames)
+            lines.append(f"| `{name}` | {kind} | {labels} | {metric._documentation} |")
     return "\n".join(lines) + "\n"
 
 

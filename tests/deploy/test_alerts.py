@@ -49,6 +49,12 @@ def test_every_page_is_of_an_alert() -> None:
     assert {path.stem for path in PAGES.glob("*.md")} == set(ALERTS)
 
 
+def test_operators_find_every_page() -> None:
+    text = (ROOT / "docs/OPERATIONS.md").read_text()
+    for name in ALERTS:
+        assert f"| [{name}](runbooks/{name}.md) |" in text
+
+
 @pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
 def test_what_a_page_names_exists(path: Path) -> None:
     text = path.read_text()

@@ -14,6 +14,7 @@ from agents.logic.incidents.episodes import EpisodeRules, find_episodes
 from schemas.vocabulary import IncidentStatus
 
 MAX_SERVICES = 20
+MAX_NAME_CHARS = 120
 OTHER = "other"
 UNJUDGED = "unjudged"
 
@@ -30,7 +31,7 @@ def open_services(state: IncidentState, rules: EpisodeRules) -> dict[str, str]:
     """Return id and service of each incident that is open and stands for itself."""
     episodes = find_episodes(state.conditions.values(), rules)
     return {
-        episode.id: episode.service
+        episode.id: episode.service[:MAX_NAME_CHARS]
         for episode in episodes
         if (said := state.published.get(episode.id)) and said.status is IncidentStatus.OPEN
     }

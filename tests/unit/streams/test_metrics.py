@@ -14,6 +14,7 @@ DECLARED = {
     for name, value in vars(metrics).items()
     if isinstance(value, Counter | Gauge | Histogram)
 }
+# `service` alone is no closed set: agents/logic/incidents/board.py bounds it, and its length.
 CLOSED = {
     "abstained", "adapter", "backend", "category", "fate", "flag", "kind", "method", "model",
     "outcome", "partition", "phase", "reason", "role", "route", "service", "severity", "stage",

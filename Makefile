@@ -106,7 +106,7 @@ $(TOOLS)/actionlint:
 $(TOOLS)/compose-spec: $(wildcard tests/deploy/composespec/*)
 	@cd tests/deploy/composespec && go build -o $(CURDIR)/$@ .
 
-deploy-check: .venv/tests deploy-tools ## Check what deploys with helm, terraform, hadolint, actionlint.
+deploy-check: .venv/tests deploy-tools ## Check what deploys with helm, terraform, promtool, Prometheus and others.
 	@$(BIN)/hadolint Dockerfile
 	@$(BIN)/pytest tests/deploy
 

@@ -173,6 +173,19 @@ async def test_a_new_release_is_probed_and_used_without_a_restart():
     assert await case.choose() == Choice("champion")
 
 
+async def test_only_what_serves_now_has_a_mark_of_its_release():
+    topic, server = Topic(), Server("one", "two")
+    releases = Releases(topic, server)
+    for adapter, released_ms in (("one", 5_000), ("two", 9_000)):
+        topic.release(CHAMPION, adapter, released_ms=released_ms)
+        await releases.refresh()
+        (family,) = metrics.MODEL_RELEASED.collect()
+        (sample,) = family.samples
+        assert sample.labels == {"role": "champion", "model": "m", "adapter": adapter}
+        assert sample.value == released_ms / 1000
+    await releases.close()
+
+
 async def test_the_challenger_has_its_share_and_its_own_probe():
     case = Case("old")
     case.topic.release(CHAMPION, "old")

@@ -3,12 +3,15 @@
 What needs no tool is checked always; promtool runs with `make deploy-check`.
 """
 
+import importlib
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 import yaml
 from composefile import ROOT, compose_file
 from metricnames import declared, metrics_of
@@ -53,6 +56,23 @@ def test_operators_find_every_page() -> None:
     text = (ROOT / "docs/OPERATIONS.md").read_text()
     for name in ALERTS:
         assert f"| [{name}](runbooks/{name}.md) |" in text
+
+
+def test_what_is_said_of_their_number_is_so() -> None:
+    for name in ("README.md", "docs/MONITORING.md"):
+        assert f"{len(ALERTS)} alerts" in (ROOT / name).read_text(), name
+
+
+@pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
+def test_the_commands_of_a_page_can_be_typed(path: Path) -> None:
+    for line in re.findall(r"^    opspilot (.+)$", path.read_text(), re.M):
+        first, *words = shlex.split(re.split(r" [#|;] ", f"{line} # ")[0])
+        module = importlib.import_module(f"opspilot.commands.{first.replace('-', '_')}")
+        command: Any = typer.main.get_command(module.app)
+        if hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        # Reads the words and refuses what it does not know; it runs nothing.
+        command.make_context(first, words)
 
 
 @pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)

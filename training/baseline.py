@@ -30,12 +30,12 @@ from training.corpus import Event, digest_of, load_events
 from training.evaluation.classification import Said, Truth, report
 
 MODELS = Path(__file__).resolve().parent.parent / "agents" / "models"
-BLOCK_WEIGHTS = {"words": 1.0, "characters": 0.7, "classes": 0.8, "pairs": 0.7}
+BLOCK_WEIGHTS = {"words": 1.4, "characters": 0.7, "classes": 0.8, "pairs": 0.7}
 _LEAST_PRODUCTS = {"w": 2, "b": 2, "c": 3, "k": 1, "l": 1, "s": 1, "p": 3}
 _LEAST_EVENTS = {"w": 2, "b": 3, "c": 4, "k": 1, "l": 1, "s": 1, "p": 4}
 _FOLDS = 5
 _LEAST_PER_SUBCATEGORY = 6
-_STRENGTH = {"category": 4.0, "problem": 4.0, "severity": 1.0, "subcategory": 8.0}
+_STRENGTH = {"category": 4.0, "problem": 4.0, "severity": 2.0, "subcategory": 8.0}
 """Inverse of the L2 penalty, chosen by cross-validation."""
 
 _GRADE_WEIGHTS = (2.5, 1.2, 1.0, 2.0)

@@ -67,6 +67,7 @@ def combine(
         confidence=round(min(1.0, max(0.0, confidence)), 4),
         abstained=abstained,
         summary=_with_notes(said, notes),
+        rests_on=frozenset() if model_won else baseline.rests_on,
     )
     actions = answer.suggested_actions if shows_model else ()
     return Combined(verdict, actions, notes, agrees=agrees)

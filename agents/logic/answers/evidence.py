@@ -2,7 +2,7 @@
 
 Comes in: an incident or a classification. Goes out: EvidenceText, for comparing answers with it.
 Promise: pure; also what is hidden one layer deep (base64, hexadecimal, percent-encoding) counts as
-said, since a model can decode it; all is bounded.
+said, since a model can decode it, and so does a sentence written as one name; all is bounded.
 """
 
 import base64
@@ -21,6 +21,9 @@ MAX_TEXTS = 120
 _MAX_CHARACTERS = 4_000
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,2000}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){8,1000}")
+_HUMPS = re.compile(r"(?:[A-Z][a-z]+){4}|[a-z]+(?:[-_][a-z]+){3}", re.ASCII)
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|[-_]", re.ASCII)
+"""Names of four words and more: a sentence can be written as the name of an exception."""
 _WORD = re.compile(r"[^\s\"'`,;()\[\]{}<>|&=]+")
 """Between these signs stand the arguments that a command could take over."""
 
@@ -84,6 +87,8 @@ def _of_analysis(analysis: LogAnalysis) -> Iterator[str]:
 
 def _hidden(text: str) -> Iterator[str]:
     """Yield what is readable when runs of encoded text are decoded, one layer deep."""
+    if _HUMPS.search(text):
+        yield _HUMP.sub(" ", text)
     plain = unquote(text, errors="replace")
     if plain != text:
         yield visible(plain)

@@ -7,15 +7,17 @@ its vote, what it misses meets the limits of `combining`, which hold for every a
 
 import re
 
-from agents.logic.answers.evidence import EvidenceText, evidence_of
+from agents.logic.answers.evidence import EvidenceText, evidence_of, evidence_text
 from schemas.classification import Classification
 from schemas.incident import Incident
 
 _OBJECTS = r"(?:instructions?|prompts?|rules?|directives?|guidelines?|context|orders|messages?)"
+_CATEGORIES = r"(?:network|database|application|security|hardware|performance)"
 _SPEECH = re.compile(
     r"\b(?:ignore|disregard|forget|override|bypass|skip)\b.{0,40}\b(?:previous|prior|above|earlier"
     rf"|all|any|your|these|those|the|system)\b.{{0,30}}\b{_OBJECTS}\b"
-    rf"|\b(?:new|updated|real|following|hidden|your|system|developer)\s+{_OBJECTS}\b\s*(?::|-|are|is)"
+    r"|\b(?:new|updated|real|following|hidden|your|system|developer)\s+(?:instructions?|prompts?"
+    r"|rules?|directives?|guidelines?)\b\s*(?::|-|are|is)"
     r"|\bsystem\s?prompt\b|\bprompt injection\b|\bjailbreak|\bdeveloper mode\b"
     r"|\byou are (?:now |no longer )?(?:an? |the )?(?:\w+ )?(?:ai|assistant|model|llm|chatbot|bot"
     r"|dan|classifier|analyst|judge|administrator)\b"
@@ -33,11 +35,16 @@ _SPEECH = re.compile(
     r"|\b(?:recommend|suggest|include|add|propose|insert|write)\b.{0,40}\b(?:command|step|action|plan"
     r"|remediation|runbook|link|url)\b"
     r"|\b(?:suggested_?actions|estimated_?minutes|rollback_?plan|success_?criteria)\b"
-    r"|\"(?:category|severity)\"\s*:\s*\"(?:network|database|application|security|hardware"
-    r"|performance|low|medium|high|critical)\""
+    rf"|\"category\"\s*:\s*\"{_CATEGORIES}\""
+    rf"|\bcategory\b[\s=:\"'-]{{0,3}}(?:is |must be |should be |to )?[\"']?{_CATEGORIES}\b"
+    r"|\bseverity\b (?:is|must be|should be|to|as) \"?(?:low|medium|high|critical)\b"
+    rf"|\b(?:verdict|conclusion)\b.{{0,30}}\b{_CATEGORIES}\b"
+    rf"|\banswer:? (?:is |only |with )?{_CATEGORIES}\b"
+    # A logger that writes JSON states its own severity; only quoted inside a text it is a verdict.
+    r"|^(?!\s*\{).*\"severity\\?\"\s*:\s*\\?\"(?:low|medium|high|critical)"
     r"|\"role\"\s*:\s*\"(?:system|assistant|developer|tool)\"|\btool_?calls?\b|\bfunction_?call\b"
-    r"|\bend of (?:the )?(?:data|log|logs|input|evidence)\b|\b(?:begin|end|start)[ _-](?:system"
-    r"|data|instructions?|prompt)\b"
+    r"|(?<!unexpected )(?<!premature )\bend of (?:data|logs?|input|evidence)\b(?! on| of| stream)"
+    r"|\b(?:begin|end|start)[ _-](?:system|data|instructions?|prompt)\b"
 )
 _FOREIGN = re.compile(
     r"ignor(?:iere|ieren sie|ez|er|a|e|ate|are) .{0,30}(?:anweisung|instruc|consigne|istruzion"
@@ -63,6 +70,11 @@ def speaks_to_model(evidence: EvidenceText) -> bool:
     return any(
         pattern.search(text) for text in evidence.texts for pattern in (_SPEECH, _TOKENS, _FOREIGN)
     )
+
+
+def speaks(text: str) -> bool:
+    """Tell whether one line seems to be written for its reader to obey."""
+    return speaks_to_model(evidence_text((text,)))
 
 
 def is_hostile(record: Incident | Classification) -> bool:

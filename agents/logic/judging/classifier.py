@@ -46,6 +46,11 @@ class TextScore:
         """Return the most probable category."""
         return max(self.category_probabilities, key=self.category_probabilities.__getitem__)
 
+    @property
+    def mean_rank(self) -> float:
+        """Return how bad the line is: 0 for low, 3 for critical."""
+        return sum(grade.rank * share for grade, share in self.severity_probabilities.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:

@@ -4,20 +4,34 @@ Comes in: an Incident and the classifier. Goes out: a Verdict. Promise: pure; th
 decide, else what a person wrote, else what the windows saw.
 """
 
+from collections.abc import Sequence
+
+from agents.logic.answers.suspicion import speaks
 from agents.logic.judging.classifier import Classifier
 from agents.logic.judging.verdict import Evidence, Verdict, judge
+from schemas.finding import ShapeEvidence
 from schemas.incident import Incident
+from schemas.vocabulary import FindingKind
+
+SHARPNESS = (
+    FindingKind.NEW_TEMPLATE,
+    FindingKind.BURST,
+    FindingKind.ERROR_RATIO,
+    FindingKind.RARE_SEVERE,
+)
+"""Kinds of finding that speak of lines which came, the mildest first."""
 
 
 def judge_incident(incident: Incident, classifier: Classifier) -> Verdict:
     """Judge one incident by its evidence, or by what was said of it where no line speaks."""
-    kind = incident.kinds[0] if len(incident.kinds) == 1 else None
+    kind = leading_kind(incident.kinds)
     evidence = [
         Evidence(
-            text=shape.examples[0] if shape.examples else shape.shape,
+            text=text_of(shape),
             level=shape.level,
             count=max(1, shape.count),
             kind=kind,
+            aside=speaks(text_of(shape)),
         )
         for shape in incident.analysis.evidence
     ]
@@ -29,3 +43,18 @@ def judge_incident(incident: Incident, classifier: Classifier) -> Verdict:
             for a in incident.analysis.anomalies
         ]
     return judge(incident.service, evidence, classifier, services=len(incident.services))
+
+
+def leading_kind(kinds: Sequence[FindingKind]) -> FindingKind | None:
+    """Return the kind that says most of how bad the lines are; none for silence among others.
+
+    A further kind of finding, which any new line brings, takes nothing from the sharpest.
+    """
+    if len(kinds) == 1:
+        return kinds[0]
+    return max((kind for kind in kinds if kind in SHARPNESS), key=SHARPNESS.index, default=None)
+
+
+def text_of(shape: ShapeEvidence) -> str:
+    """Return the text by which a shape is judged."""
+    return shape.examples[0] if shape.examples else shape.shape

@@ -31,7 +31,7 @@ _CLASSES: dict[str, str] = {
     "enospc emfile enfile saturat* overrun* threshold watermark toomany depleted shortage starv*",
     "SLOW": "slow slowly slower slowness latenc* lag lagging lagged behind delay* sluggish "
     "contention congest* backlog* throttl* backpressure degraded degradation bottleneck overload* "
-    "longer durationlong starvation",
+    "longer durationlong durationverylong starvation",
     "RETRY": "retry retries retried retrying reconnect* reattempt* attempt attempts giving "
     "redeliver* requeue* resend* backoff crashloop* failover* fallback",
     "PARSE": "parse parsing parser syntax malformed deseriali* unmarshal* decode decoding encoding "
@@ -132,7 +132,8 @@ _CLASSES: dict[str, str] = {
     "MILD": "warning warn notice minor deprecated ignoring ignored benign harmless corrected "
     "correctable informational advisory skipping default defaults recommended should consider "
     "retrying optional",
-    "REPEATED": "repeated many multiple again still consecutive always every continuously times",
+    "REPEATED": "repeated repeatedmany many multiple again still consecutive always every "
+    "continuously times",
     "FIRST": "once single one temporarily temporary transient intermittent brief",
 }
 

@@ -4,8 +4,11 @@ Comes in: an incident, the verdict on it, who judged. Goes out: a Classification
 plan can be made from the record alone.
 """
 
+from agents.logic.judging.incidents import text_of
 from agents.logic.judging.verdict import Verdict
+from agents.logic.judging.words import words_of
 from schemas.classification import Classification, IncidentBrief, Judge
+from schemas.finding import ShapeEvidence
 from schemas.incident import Incident
 
 MAX_SUMMARY = 512
@@ -30,7 +33,7 @@ def to_record(
         summary=verdict.summary[:MAX_SUMMARY],
         suggested_actions=suggested_actions or incident.analysis.suggested_actions,
         judge=judge,
-        evidence=incident.analysis.evidence,
+        evidence=_standing(incident, verdict),
         incident=IncidentBrief(
             service=incident.service,
             services=incident.services,
@@ -44,3 +47,12 @@ def to_record(
             appended_ms=incident.appended_ms,
         ),
     )
+
+
+def _standing(incident: Incident, verdict: Verdict) -> tuple[ShapeEvidence, ...]:
+    """Return the shapes that the verdict rests on: a plan is made for them alone."""
+    shapes = incident.analysis.evidence
+    standing = tuple(
+        shape for shape in shapes if tuple(words_of(text_of(shape))) in verdict.rests_on
+    )
+    return standing or shapes

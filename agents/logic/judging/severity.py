@@ -40,7 +40,7 @@ _KIND_GRADES: dict[FindingKind, dict[Severity, float]] = {
         Severity.LOW: 0.1,
     },
 }
-_CUTS = (0.65, 1.45, 2.05)
+_CUTS = (0.75, 1.5, 2.15)
 """Mean ranks from which on a severity is medium, high, critical."""
 _WIDE_SERVICES = 3
 _WIDE_LINES = 1_000
@@ -57,21 +57,37 @@ class Graded:
     kind: FindingKind | None
 
 
-def severity_distribution(evidence: Sequence[Graded], *, services: int) -> dict[Severity, float]:
-    """Return the probability of each severity; `services` is how many are hit, at least one."""
+def severity_distribution(
+    evidence: Sequence[Graded], *, services: int, leading: Graded | None = None
+) -> dict[Severity, float]:
+    """Return the probability of each severity; `services` is how many are hit, at least one.
+
+    Where a leading line is given, the others may raise what it says and never lower it.
+    """
+    shift = _shift(evidence, services)
+    together = _shifted(evidence, shift)
+    if leading is None:
+        return together
+    return max(_shifted((leading,), shift), together, key=_mean_rank)
+
+
+def _shifted(evidence: Sequence[Graded], shift: float) -> dict[Severity, float]:
+    """Return the weighted grades, moved by so many log-odds per step."""
     total = dict.fromkeys(Severity, 0.0)
     for piece in evidence:
         grades = _KIND_GRADES.get(piece.kind, piece.grades) if piece.kind else piece.grades
-        mean_rank = sum(severity.rank * share for severity, share in grades.items())
-        weight = piece.weight * math.exp(_WORST_WEIGHT * mean_rank)
+        weight = piece.weight * math.exp(_WORST_WEIGHT * _mean_rank(grades))
         for severity in Severity:
             total[severity] += weight * grades[severity]
-    shift = _shift(evidence, services)
     shifted = {
         severity: share * math.exp(shift * severity.rank) for severity, share in total.items()
     }
     whole = sum(shifted.values())
     return {severity: share / whole for severity, share in shifted.items()}
+
+
+def _mean_rank(grades: Mapping[Severity, float]) -> float:
+    return sum(severity.rank * share for severity, share in grades.items())
 
 
 def _shift(evidence: Sequence[Graded], services: int) -> float:
@@ -90,7 +106,7 @@ def severity_of(distribution: Mapping[Severity, float]) -> Severity:
     The cuts were chosen by cross-validation on the training events, for agreement as a whole
     (quadratic kappa) without loss of exact hits.
     """
-    mean_rank = sum(severity.rank * share for severity, share in distribution.items())
+    mean_rank = _mean_rank(distribution)
     above = sum(mean_rank >= cut for cut in _CUTS)
     return next(severity for severity in Severity if severity.rank == above)
 

@@ -22,6 +22,8 @@ MAX_PIECES = 64
 """Distinct lines judged; more add nothing, and the cost stays bounded."""
 _FLOOR = 0.02
 """Least say of a line: where no line looks bad, the least unlikely ones still decide."""
+_STANDS_FOR = 0.5
+"""From this share of the leading line's say on, a line stands for the verdict as well."""
 _FRAME_WEIGHT = 0.05
 """A stack frame names the code that was passed through, not what went wrong."""
 _REPEATS_CAP = 8
@@ -39,12 +41,16 @@ _KIND_ODDS: dict[FindingKind, dict[Category, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One line of an incident; `count` is how often it occurred."""
+    """One line of an incident; `count` is how often it occurred.
+
+    `aside` marks text that was written for whoever reads it: it weighs as little as a stack frame.
+    """
 
     text: str
     level: Level | None
     count: int = 1
     kind: FindingKind | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class Verdict:
     abstained: bool
     summary: str
     problem: float
+    rests_on: frozenset[tuple[str, ...]] = frozenset()
+    """The words of the lines that stand for the verdict; empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +90,20 @@ def judge(
     shares = _category_shares(pieces)
     category = max(Category, key=shares.__getitem__)
     leading = max(pieces, key=lambda piece: _lead(piece, category))
+    # A line of another kind says how bad something else is: whoever can write lines beside those
+    # of an incident must not be able to talk it up or down.
+    least = _STANDS_FOR * _lead(leading, category)[0]
+    standing = [piece for piece in pieces if _lead(piece, category)[0] >= least]
     grades = severity_distribution(
-        [
-            Graded(
-                # A line of another kind says how bad something else is: whoever can write lines
-                # beside those of an incident must not be able to talk it down.
-                piece.weight * max(piece.score.category_probabilities[category] ** 2, _FLOOR**2),
-                piece.score.problem,
-                piece.score.severity_probabilities,
-                piece.evidence.count,
-                piece.evidence.kind,
-            )
-            for piece in pieces
-        ],
+        [_graded(piece, category) for piece in standing],
+        leading=_graded(leading, category),
         services=services,
     )
     severity = severity_of(grades)
     count = sum(item.count for item in evidence)
     subcategory = _subcategory(pieces, category, leading)
+    # Of the lines that stand for the verdict, people see the one that came most often.
+    shown = max(standing, key=lambda piece: (piece.evidence.count, *_lead(piece, category)))
     return Verdict(
         category=category,
         subcategory=subcategory,
@@ -111,13 +115,24 @@ def judge(
             service,
             category,
             subcategory,
-            text=leading.evidence.text,
-            count=leading.evidence.count,
-            kind=leading.evidence.kind,
+            text=shown.evidence.text,
+            count=shown.evidence.count,
+            kind=shown.evidence.kind,
             other_kinds=len(pieces) - 1,
             services=services,
         ),
         problem=round(max(piece.score.problem for piece in pieces), 4),
+        rests_on=frozenset(tuple(words_of(piece.evidence.text)) for piece in standing),
+    )
+
+
+def _graded(piece: _Piece, category: Category) -> Graded:
+    return Graded(
+        _lead(piece, category)[0],
+        piece.score.problem,
+        piece.score.severity_probabilities,
+        piece.evidence.count,
+        piece.evidence.kind,
     )
 
 
@@ -138,7 +153,8 @@ def _piece(service: str, item: Evidence, classifier: Classifier, shaper: Shaper)
     score = classifier.score(item.text, level, service)
     repeats = 1 + math.log2(min(item.count, 2**_REPEATS_CAP)) / _REPEATS_CAP
     weight = max(score.problem**2, _FLOOR) * repeats
-    return _Piece(item, score, weight * _FRAME_WEIGHT if shape.is_continuation else weight)
+    says_little = shape.is_continuation or item.aside
+    return _Piece(item, score, weight * _FRAME_WEIGHT if says_little else weight)
 
 
 def _category_shares(pieces: Sequence[_Piece]) -> dict[Category, float]:
@@ -166,9 +182,9 @@ def _category_shares(pieces: Sequence[_Piece]) -> dict[Category, float]:
 
 
 def _lead(piece: _Piece, category: Category) -> tuple[float, str]:
-    """Rank pieces by how well each one stands for the verdict."""
+    """Rank pieces by how well each one stands for the verdict: its kind, and the gravest of it."""
     share = piece.score.category_probabilities[category]
-    return piece.weight * share, piece.evidence.text
+    return piece.weight * share * (1 + piece.score.mean_rank), piece.evidence.text
 
 
 def _subcategory(pieces: Sequence[_Piece], category: Category, leading: _Piece) -> str:

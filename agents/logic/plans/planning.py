@@ -99,8 +99,12 @@ def describe_situation(
 ) -> Situation:
     """Gather the typed facts; what people declared goes before what stands in lines."""
     ranked = ranked_evidence(classification)
-    lines = evidence_lines(classification, telling_evidence(ranked, runbook))
-    found = facts_from_lines(lines)
+    telling = telling_evidence(ranked, runbook)
+    lines = evidence_lines(classification, telling)
+    # The line that tells best gives its facts first; others fill what it leaves open.
+    found = merge_facts(
+        *(facts_from_lines(evidence_lines(classification, (one,))) for one in telling)
+    )
     name = ServiceName.parse(classification.incident.service)
     platform = service_info.platform if service_info else Platform.UNKNOWN
     if platform is Platform.UNKNOWN:
@@ -113,7 +117,8 @@ def describe_situation(
     ties = dict(tie.split(":", 1) for tie in reversed(classification.incident.ties) if ":" in tie)
     peer = ties.get("peer") or ties.get("host", "")
     # A tie that only a line beside the problem names is no more to be trusted than that line.
-    aside = set(evidence_lines(classification, ranked)) - set(lines)
+    known = (*ranked, *classification.incident.analysis.evidence)
+    aside = set(evidence_lines(classification, known)) - set(lines)
     tied = {"host": "" if any(peer in line for line in aside) else peer}
     facts = (
         merge_facts(declared, found, tied)
@@ -141,9 +146,9 @@ def choose_runbooks(
 ) -> tuple[list[Runbook], bool]:
     """Return the runbooks to follow, and whether they are only the generic one of the category."""
     brief = classification.incident
-    templates = (pattern.template for pattern in brief.analysis.patterns[:_EVIDENCE_SHAPES])
     query = Query(
-        text="\n".join((brief.title, *templates, *_told(classification))),
+        text="\n".join(_told(classification)),
+        lines=_voices(ranked_evidence(classification)),
         category=classification.category,
         subcategory=classification.subcategory,
         service=ServiceName.parse(brief.service).service,
@@ -154,7 +159,8 @@ def choose_runbooks(
         return [_generic(classification.category, library)], True
     # A second runbook must be shown by the lines of the same problem, not by what stands beside.
     telling = telling_evidence(ranked_evidence(classification), good[0].runbook)
-    again = _good_matches(replace(query, text="\n".join(_told(classification, telling))), library)
+    told = "\n".join(_told(classification, telling))
+    again = _good_matches(replace(query, text=told, lines=_voices(telling)), library)
     others = [match for match in again if match.runbook is not good[0].runbook]
     second = [match for match in others[:1] if _is_second(good[0], match)]
     return [good[0].runbook, *(match.runbook for match in second)], False
@@ -163,9 +169,21 @@ def choose_runbooks(
 def _told(
     classification: Classification, evidence: Sequence[ShapeEvidence] | None = None
 ) -> list[str]:
-    """Return what is said of the incident, and the lines of the evidence."""
+    """Return what finds a runbook: the lines of the evidence, else what else is told."""
     lines = evidence_lines(classification, evidence)
-    return [classification.summary, classification.subcategory, *lines]
+    if lines:
+        return [classification.subcategory, *lines]
+    brief = classification.incident
+    templates = (pattern.template for pattern in brief.analysis.patterns[:_EVIDENCE_SHAPES])
+    return [classification.subcategory, classification.summary, brief.title, *templates]
+
+
+def _voices(evidence: Sequence[ShapeEvidence]) -> tuple[tuple[str, int], ...]:
+    """Return a line of each shape and its count; the logarithm keeps a flood from shouting."""
+    return tuple(
+        (shape.examples[0] if shape.examples else shape.shape, 1 + shape.count.bit_length())
+        for shape in evidence
+    )
 
 
 def _good_matches(query: Query, library: RunbookLibrary) -> list[Match]:

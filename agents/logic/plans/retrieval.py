@@ -53,6 +53,8 @@ class Query:
     """The service's name, which often names the product."""
     preferred: frozenset[str] = frozenset()
     """Ids that the service's owner names."""
+    lines: tuple[tuple[str, int], ...] = ()
+    """The lines in `text` that count by how often they came: most of them choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class RunbookLibrary:
         coverage = max(
             (self._coverage(symptom, shown) for symptom in self._symptoms[index]), default=0
         )
-        score = share + coverage
+        score = share + (self._support(index, query.lines) if query.lines else coverage)
         if query.category in runbook.categories:
             score += 0.3 if query.category is runbook.categories[0] else 0.2
         if query.subcategory and query.subcategory in runbook.subcategories:
@@ -165,6 +167,19 @@ class RunbookLibrary:
             score += 0.5
         has_category = query.category in runbook.categories
         return Match(runbook, round(score, 6), round(coverage, 6), has_category, has_product)
+
+    def _support(self, index: int, lines: Sequence[tuple[str, int]]) -> float:
+        """Return how much of a symptom the lines show on average, each by its own words.
+
+        One line that shows a symptom in full does not outvote those that came more often.
+        """
+        shown = [(frozenset(tokens(text)), count) for text, count in lines]
+        total = sum(count for _, count in shown)
+        best = (
+            (max((self._coverage(s, words) for s in self._symptoms[index]), default=0.0), count)
+            for words, count in shown
+        )
+        return sum(coverage * count for coverage, count in best) / total
 
     def _products_in(self, shown: frozenset[str]) -> frozenset[str]:
         """Return the products that the incident names: those of other runbooks fit it less."""

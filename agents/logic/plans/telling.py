@@ -18,20 +18,30 @@ TELLING_SHARE = 0.6
 def telling_evidence(
     evidence: Sequence[ShapeEvidence], runbook: Runbook
 ) -> tuple[ShapeEvidence, ...]:
-    """Return the shapes that show the runbook's symptoms about as well as the best one does.
+    """Return the shapes that show the runbook's symptoms about as well as the best one, best first.
 
     Where none shows any, the first of them stands for the incident.
     """
     symptoms = [words for text in runbook.symptoms if (words := frozenset(tokens(text)))]
-    shown = [_shown(shape, symptoms) for shape in evidence]
+    spoken = frozenset().union(frozenset(tokens(runbook.title)), *symptoms)
+    shown = [_shown(shape, symptoms, spoken) for shape in evidence]
     best = max(shown, default=0.0)
     if best <= 0.0:
         return tuple(evidence[:1])
-    pairs = zip(evidence, shown, strict=True)
-    return tuple(shape for shape, share in pairs if share >= TELLING_SHARE * best)
+    pairs = sorted(zip(shown, range(len(shown)), strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return tuple(evidence[place] for share, place in pairs if share >= TELLING_SHARE * best)
 
 
-def _shown(shape: ShapeEvidence, symptoms: Sequence[frozenset[str]]) -> float:
-    """Return the largest share of a symptom's words that the shape's own words hold."""
+def _shown(
+    shape: ShapeEvidence, symptoms: Sequence[frozenset[str]], spoken: frozenset[str]
+) -> float:
+    """Return how well a symptom and the shape's own words cover each other (harmonic mean).
+
+    A line that only quotes the words of a symptom has many others of its own.
+    """
     words = frozenset(tokens(shape.shape))
-    return max((len(symptom & words) / len(symptom) for symptom in symptoms), default=0.0)
+    told = max((len(symptom & words) / len(symptom) for symptom in symptoms), default=0.0)
+    if not told:
+        return 0.0
+    own = len(spoken & words) / len(words)
+    return 2 * told * own / (told + own)

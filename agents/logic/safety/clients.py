@@ -72,6 +72,20 @@ judge_clickhouse = _sql_client(
 )
 
 
+def judge_sqlite(command: Command, _: Command | None) -> Verdict:
+    """Judge sqlite3, which reads its statements after the file; only a file opened to read."""
+    flags = words("-readonly -header -noheader -json -csv -column -line -box -list -table -batch")
+    options, operands = split_options(command.words[1:], frozenset())
+    for name, _value in options:
+        if name not in flags:
+            return blocked(f"the option {name} of sqlite3 is not on the allow list")
+    if len(operands) < 2 or command.reads_input:
+        return blocked("takes its statements from a prompt, a file or a pipe")
+    if "-readonly" not in {name for name, _ in options}:
+        return blocked("opens a database file to write")
+    return worst(_judge_statement(text, frozenset()) for text in operands[1:])
+
+
 def judge_psql(command: Command, previous: Command | None) -> Verdict:
     """Judge psql; bundled letters such as -tAc are told apart first."""
     split: list[str] = []

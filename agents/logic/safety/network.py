@@ -188,6 +188,17 @@ def judge_ip(command: Command, _: Command | None) -> Verdict:
     return blocked(f"ip {rest[0]} {rest[1]} is not on the allow list")
 
 
+def judge_bridge(command: Command, _: Command | None) -> Verdict:
+    """Judge bridge by its object and verb."""
+    rest = [word for word in command.words[1:] if word not in words("-s -d -j -p -c")]
+    if rest and rest[0] in words("link fdb mdb vlan"):
+        if len(rest) == 1 or rest[1] in _READING:
+            return SAFE
+        if rest[1] in words("add del append replace set"):
+            return needs_approval("changes the network of the host")
+    return blocked("asks bridge for something that is not on the allow list")
+
+
 def judge_tc(command: Command, _: Command | None) -> Verdict:
     """Judge tc by its object and verb."""
     rest = [word for word in command.words[1:] if word not in words("-s -d -p -j -statistics")]

@@ -20,7 +20,10 @@ _IPTABLES = program(
 _KAFKA = "--bootstrap-server --command-config --topic --group --entity-type --entity-name"
 _KAFKA_FLAGS = "--under-replicated-partitions --unavailable-partitions --verbose --all-groups --all"
 
+_VERSION_ONLY = program(safe_options="--version", max_operands=0, excess=BLOCKED)
+
 OPTION_PROGRAMS: Mapping[str, Program] = {
+    **dict.fromkeys(("ansible", "iperf3", "pgbadger", "pgbouncer"), _VERSION_ONLY),
     "arp": program(default=SAFE, approval_options="-d --delete -s --set -f --file", max_operands=1),
     "auditctl": program(safe_options="-l -s", default=APPROVAL, blocked_options="-D"),
     "badblocks": program(default=APPROVAL, blocked_options="-w -n -o"),
@@ -224,6 +227,7 @@ OPTION_PROGRAMS: Mapping[str, Program] = {
     "ulimit": program(default=SAFE, max_operands=0),
     "uniq": program(default=SAFE, max_operands=1, excess=BLOCKED, values="-f -s -w"),
     "upscmd": program(safe_options="-l", default=APPROVAL),
+    "varnishstat": program(safe_options="-1 -l -j -x", values="-n -f"),
     "visudo": program(safe_options="-c --check"),
     "xfs_repair": program(safe_options="-n", default=APPROVAL, blocked_options="-L"),
 }

@@ -151,6 +151,8 @@ VERB_PROGRAMS: Mapping[str, Program] = {
     "ovs-appctl": program(
         safe="cluster/status connection-status version fdb/show bond/show", values="-t --target"
     ),
+    "birdc": program(safe="show", approval="enable disable restart reload configure", flags="-r"),
+    "birdc6": program(safe="show", flags="-r"),
     "monit": program(safe="status summary report", approval="restart start stop monitor unmonitor"),
     "timedatectl": program(
         default=SAFE,

@@ -69,6 +69,7 @@ STORE_PROGRAMS: Mapping[str, Program] = {
         flags="--cluster",
     ),
     "zkServer": program(safe="status", approval="start restart", blocked="stop"),
+    "influx": program(safe="ping version"),
     "consul": program(
         safe="members info operator/raft/list-peers catalog/* kv/get version",
         approval="reload maint kv/put leave force-leave",

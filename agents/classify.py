@@ -13,7 +13,7 @@ from schemas.classification import Classification
 from schemas.envelope import cloud_event_headers
 from schemas.incident import Incident
 from schemas.topics import CLASSIFICATIONS, INCIDENTS
-from schemas.vocabulary import IncidentStatus
+from schemas.vocabulary import Category, IncidentStatus, Severity
 from streams import metrics
 from streams.app import Delivery, Stage
 from streams.settings import Settings
@@ -55,8 +55,16 @@ def make_stage(settings: Settings) -> Stage:
         await table.write(key, record.to_bytes(), partition=delivery.partition, headers=headers)
         _measure(record)
 
+    _begin_at_zero()
     stage.consume(INCIDENTS, [Incident], handle)
     return stage
+
+
+def _begin_at_zero() -> None:
+    """Make every series, so that no rate misses the first verdict of its kind."""
+    for category in Category:
+        for severity in Severity:
+            metrics.CLASSIFICATIONS_OUT.labels(category, severity)
 
 
 def _measure(record: Classification) -> None:

@@ -6,8 +6,10 @@ rollout is probed when it comes, not when the next incident does.
 """
 
 from agents.judgement import Judgement, make_model_backend
+from agents.llm.reasons import FallbackReason
 from agents.releases import Releases
 from schemas.topics import MODELS, Topic
+from streams import metrics
 from streams.app import Delivery, Stage
 from streams.compacted import CompactedTopic
 
@@ -25,6 +27,9 @@ def judgement_of(stage: Stage) -> Judgement:
         await releases.follow()
 
     stage.app.task(follow_releases)
+    for reason in FallbackReason:
+        # From 0 on, so that no rate misses the first of its kind.
+        metrics.LLM_FALLBACKS.labels(stage.name, reason.value)
     return Judgement(settings.model, folders, backend=backend, chooser=releases)
 
 

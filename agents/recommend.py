@@ -11,8 +11,9 @@ from agents.modelled import backlog_behind, judgement_of
 from agents.services import ServiceDirectory
 from schemas.classification import Classification
 from schemas.envelope import cloud_event_headers
-from schemas.remediation import RemediationPlan
+from schemas.remediation import CommandVerdict, RemediationPlan
 from schemas.topics import CLASSIFICATIONS, REMEDIATIONS
+from schemas.vocabulary import Category
 from streams import metrics
 from streams.app import Delivery, Stage
 from streams.settings import Settings
@@ -46,8 +47,17 @@ def make_stage(settings: Settings) -> Stage:
         await table.write(key, plan.to_bytes(), partition=delivery.partition, headers=headers)
         _measure(plan, classification)
 
+    _begin_at_zero()
     stage.consume(CLASSIFICATIONS, [Classification], handle)
     return stage
+
+
+def _begin_at_zero() -> None:
+    """Make every series, so that no rate misses the first plan or command of its kind."""
+    for category in Category:
+        metrics.PLANS_OUT.labels(category)
+    for verdict in CommandVerdict:
+        metrics.COMMANDS_JUDGED.labels(verdict)
 
 
 def _measure(plan: RemediationPlan, classification: Classification) -> None:

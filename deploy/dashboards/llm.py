@@ -47,7 +47,7 @@ def _numbers() -> tuple[object, ...]:
                 "Fallbacks",
                 "Share of judgements and plans of 15 minutes that the baseline gave because no "
                 "model's answer could be had; bounded calls and hostile lines left out.",
-                "once an answer could not be had, and while something is judged",
+                "where a model server is configured",
             ),
             Look("percentunit", 6, red_from=0.2, alerts=("OpsPilotFallbacks",)),
             Query(f"max(stage:opspilot_llm_fallbacks:share15m{STAGE})"),
@@ -80,7 +80,7 @@ def _calls() -> tuple[object, ...]:
             Words(
                 "Fallbacks by reason",
                 "Answers that the baseline gave in a model's place.",
-                "once an answer of a model could not be had",
+                "where a model server is configured",
             ),
             Look("short", stacked=True, alerts=("OpsPilotFallbacks",)),
             Query(

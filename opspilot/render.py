@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -50,6 +50,16 @@ def plain(text: str, style: str = "") -> Text:
         c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text
     )
     return Text(shown, style=style)
+
+
+def below(content: RenderableType) -> Padding:
+    """Return `content` with an empty line above it, no wider than it is: pipes keep all spaces."""
+    return Padding(content, (1, 0, 0, 0), expand=False)
+
+
+def indented(content: RenderableType, columns: int) -> Padding:
+    """Return `content` that many columns to the right."""
+    return Padding(content, (0, 0, 0, columns), expand=False)
 
 
 def moment(time_ms: int) -> str:
@@ -101,7 +111,7 @@ def render_incident(
     if incident.description:
         parts.append(plain(f"reported: {incident.description}"))
     if verdict is not None and verdict.summary and verdict.summary not in incident.title:
-        parts.append(Padding(plain(verdict.summary), (1, 0, 0, 0)))
+        parts.append(below(plain(verdict.summary)))
     parts.append(_seen(incident))
     if plan is not None:
         parts.append(_plan(plan))
@@ -144,7 +154,7 @@ def _seen(incident: Incident) -> Padding:
         rest = f" (+{len(more)} lines)" if more else ""
         cut = first if len(first) <= EXAMPLE_CHARS else f"{first[:EXAMPLE_CHARS]}…"
         rows.append(plain(f"  {count:>5}x  {cut}{rest}", "dim"))
-    return Padding(Group(*rows), (1, 0, 0, 0))
+    return below(Group(*rows))
 
 
 def _plan(plan: RemediationPlan) -> Padding:
@@ -160,7 +170,7 @@ def _plan(plan: RemediationPlan) -> Padding:
     for title, sentences in (("done when", plan.success_criteria), ("risks", plan.risks)):
         rows += [plain(f"{title}: {sentence}") for sentence in sentences]
     rows.append(plain(f"if it goes wrong: {plan.rollback_plan}"))
-    return Padding(Group(*rows), (1, 0, 0, 0))
+    return below(Group(*rows))
 
 
 def _step(number: int, step: RemediationStep) -> Group:

@@ -10,11 +10,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, Group
-from rich.padding import Padding
 
 from agents.logic.investigation.inquiry import Budget, with_budget
 from opspilot.investigating import investigate_incident
-from opspilot.render import moment, plain, result_console
+from opspilot.render import below, indented, moment, plain, result_console
 from schemas.investigation import Investigation, InvestigationStep
 from streams.settings import load_settings
 
@@ -60,20 +59,20 @@ def render(record: Investigation) -> Group:
     """Return one investigation: its steps, then what follows."""
     parts: list[Any] = [plain(record.title, "bold")]
     for step in record.steps:
-        parts.append(Padding(plain(f"{step.number}. {_asked(step)}"), (1, 0, 0, 0)))
+        parts.append(below(plain(f"{step.number}. {_asked(step)}")))
         if step.thought:
-            parts.append(Padding(plain(step.thought, "italic"), (0, 0, 0, 3)))
+            parts.append(indented(plain(step.thought, "italic"), 3))
         style = "red" if step.fault else ""
-        parts.append(Padding(plain(step.fault or step.observation, style), (0, 0, 0, 3)))
-        parts += [Padding(plain(row, "dim"), (0, 0, 0, 5)) for row in step.rows[:_SHOWN_ROWS]]
-    parts.append(Padding(plain(record.conclusion, "bold"), (1, 0, 0, 0)))
+        parts.append(indented(plain(step.fault or step.observation, style), 3))
+        parts += [indented(plain(row, "dim"), 5) for row in step.rows[:_SHOWN_ROWS]]
+    parts.append(below(plain(record.conclusion, "bold")))
     based = ", ".join(map(str, record.basis)) or "none"
     parts.append(plain(f"Probable cause: {record.probable_cause}"))
     parts.append(plain(f"Carried by steps {based}; confidence {record.confidence:.2f}."))
     if record.next_actions:
         parts.append(plain("Next:"))
-        parts += [Padding(plain(f"- {action}"), (0, 0, 0, 2)) for action in record.next_actions]
-    parts.append(Padding(plain(_who(record), "dim"), (1, 0, 0, 0)))
+        parts += [indented(plain(f"- {action}"), 2) for action in record.next_actions]
+    parts.append(below(plain(_who(record), "dim")))
     return Group(*parts)
 
 

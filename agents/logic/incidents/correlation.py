@@ -179,7 +179,7 @@ def _own_changes(episode: Episode) -> int:
     It may fall as a service's story goes on, so its highest value is kept; what other services add
     must only grow, or the revision would depend on whose findings came first.
     """
-    conditions = episode.conditions
+    conditions = sorted(episode.conditions, key=Condition.sort_key)
     early = [c for c in conditions if c.first.opened_ms <= episode.opened_ms + SETTLE_MS]
     new_kinds = len({c.first.kind for c in conditions}) - len({c.first.kind for c in early})
     now, then = severity_of(c.latest for c in conditions), severity_of(c.first for c in early)

@@ -1,9 +1,9 @@
 """Which conditions are one incident: a pure function of the set of findings seen.
 
-Comes in: conditions (first and latest finding of each). Goes out: episodes, one per service and
-bout of trouble, and which of them are one incident across services.
-Promise: the result does not depend on the order in which findings of different services came, and
-what is tied stays tied: a further finding only ever adds to an incident.
+Comes in: conditions (first and latest finding of each), in the order in which they came. Goes out:
+episodes, one per service and bout of trouble, and which of them are one incident across services.
+Promise: the result does not depend on how findings of different services interleave; no condition
+ever changes its episode and no episode its id, so that a further finding only adds to an incident.
 """
 
 from collections import defaultdict
@@ -64,7 +64,7 @@ class Condition(Part):
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One bout of trouble of one service."""
+    """One bout of trouble of one service; the condition that came first gives it its name."""
 
     id: str
     service: str
@@ -72,7 +72,7 @@ class Episode:
 
     @property
     def opened_ms(self) -> int:
-        """Return when its first condition opened."""
+        """Return when the condition that came first opened."""
         return self.conditions[0].first.opened_ms
 
     @property
@@ -111,7 +111,8 @@ def find_episodes(conditions: Iterable[Condition], rules: EpisodeRules) -> list[
         else:
             by_service[condition.first.service].append(condition)
     for service, listed in by_service.items():
-        for group in _split(sorted(listed, key=Condition.sort_key), rules):
+        # Not sorted: one that opened earlier and came later would take others out of their group.
+        for group in _split(listed, rules):
             opened_ms = group[0].first.opened_ms
             episode_id = content_id("incident", service, opened_ms)
             episodes.append(Episode(episode_id, service, tuple(group)))
@@ -132,7 +133,9 @@ def _split(conditions: Sequence[Condition], rules: EpisodeRules) -> list[list[Co
 def _belongs(condition: Condition, group: Sequence[Condition], rules: EpisodeRules) -> bool:
     """Join by closeness in time, or by being the same trouble that is back."""
     opened_ms = condition.first.opened_ms
-    if opened_ms - max(c.first.opened_ms for c in group) <= rules.join_window_ms:
+    others_ms = [c.first.opened_ms for c in group]
+    window_ms = rules.join_window_ms
+    if min(others_ms) - window_ms <= opened_ms <= max(others_ms) + window_ms:
         return True
     shapes = _shape_ids(condition)
     for other in group:

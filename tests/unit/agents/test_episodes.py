@@ -29,9 +29,18 @@ def test_conditions_that_open_within_a_minute_are_one_episode():
     one = condition(finding(WEB, 0, subject="a"))
     two = condition(finding(WEB, 50, subject="b"))
     three = condition(finding(WEB, 200, subject="c"))
-    episodes = find_episodes([three, two, one], RULES)
+    episodes = find_episodes([one, two, three], RULES)
     assert [len(e.conditions) for e in episodes] == [2, 1]
     assert episodes[0].opened_ms == START_MS
+
+
+def test_one_that_opened_earlier_and_came_later_joins_and_renames_nothing():
+    came_first = condition(finding(WEB, 50, subject="b"))
+    alone = find_episodes([came_first], RULES)
+    both = find_episodes([came_first, condition(finding(WEB, 0, subject="a"))], RULES)
+    assert [len(e.conditions) for e in both] == [2]
+    assert both[0].id == alone[0].id
+    assert both[0].opened_ms == alone[0].opened_ms
 
 
 def test_the_same_trouble_within_the_hour_reopens_its_episode():

@@ -203,6 +203,21 @@ def test_the_timeline_is_bounded_and_keeps_its_beginning_and_its_end():
     assert [e.at_ms for e in incident.timeline] == sorted(e.at_ms for e in incident.timeline)
 
 
+def test_trouble_that_is_back_takes_nothing_out_of_an_incident_that_has_begun():
+    tie = ("host:node-1",)
+    old, api = finding(WEB, 20, subject="a"), finding(API, 1_200, subject="a")
+    tied = later(api, 1_200, ties=tie)
+    new = finding(WEB, 1_220, subject="b", ties=tie)
+    back = finding(WEB, 1_220, subject="a", kind=FindingKind.NEW_TEMPLATE)
+    assert back.condition_id < new.condition_id, "a sort would put it first"
+    orders = ([old, new, back, api, tied], [old, api, new, tied, back], [api, tied, old, new, back])
+    ends = [correlate(order)[1] for order in orders]
+    assert ends[0] == ends[1] == ends[2]
+    assert {i.merged_into for i in ends[0].values() if i.service == WEB} >= {
+        next(i.id for i in ends[0].values() if i.service == API)
+    }
+
+
 def test_a_person_s_report_is_an_incident_of_its_own_that_says_who():
     told = finding(WEB, 0, kind=FindingKind.REPORTED, reported_by="ana")
     told = told.model_copy(update={"description": "the shop is slow"})

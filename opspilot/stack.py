@@ -12,15 +12,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from opspilot.local.broker import BrokerOptions
+from opspilot.local.broker import BrokerOptions, EmbeddedBroker
 from opspilot.local.environment import LocalEnvironment
 from opspilot.local.model.beside import RunningModel, judge_variables, running_model
 from opspilot.local.resolve import resolve_broker
-from opspilot.local.supervisor import Supervisor
-from opspilot.local.worker import WorkerSpec, WorkerStatus, stage_worker
+from opspilot.local.supervisor import Supervisor, explain_failure
+from opspilot.local.worker import WorkerSpec, WorkerState, WorkerStatus, stage_worker
 from schemas.topics import FEEDBACK, FINDINGS, INCIDENTS, LOGS_DIGESTS, LOGS_RAW, Topic, Width
 from streams.admin import create_topics
-from streams.errors import ConfigurationError
+from streams.errors import ConfigurationError, OpsPilotError
 from streams.kafka import uses_sasl, uses_tls
 from streams.section import PREFIX
 from streams.settings import SecurityProtocol, Settings, load_settings
@@ -74,11 +74,21 @@ class Stack:
     """Topics that did not exist before."""
     model: RunningModel | None = None
     """The local model, where it was asked for."""
+    broker: EmbeddedBroker | None = None
+    """The Kafka, where it was started here."""
 
     def status(self) -> tuple[WorkerStatus, ...]:
         """Return a snapshot of every process, the model's first."""
         beside = () if self.model is None else self.model.supervisor.status()
         return (*beside, *self.supervisor.status())
+
+    def check(self) -> None:
+        """Raise OpsPilotError, in one sentence, if something ended that does not come back."""
+        if self.broker is not None:
+            self.broker.check()
+        for status in self.status():
+            if status.state is WorkerState.GIVEN_UP:
+                raise OpsPilotError(explain_failure(status))
 
     @property
     def bootstrap(self) -> str:
@@ -112,6 +122,7 @@ def running_stack(plan: StackPlan, say: Say) -> Iterator[Stack]:
     _make_folder(plan.folder)
     environment = LocalEnvironment.read(os.environ, Path.home())
     settings = load_settings()
+    own: list[EmbeddedBroker] = []
     plaintext = not (uses_tls(settings.kafka) or uses_sasl(settings.kafka))
     with (
         _model_of(plan, settings, say) as model,
@@ -123,6 +134,7 @@ def running_stack(plan: StackPlan, say: Say) -> Iterator[Stack]:
             progress=_JarProgress(say),
             say=say,
             plaintext=plaintext,
+            started=own.append,
         ) as bootstrap,
     ):
         variables = stack_variables(plan, bootstrap)
@@ -132,7 +144,7 @@ def running_stack(plan: StackPlan, say: Say) -> Iterator[Stack]:
         say(f"{len(created)} topics created" if created else "topics are as they must be")
         specs = worker_specs(plan, variables, judging)
         with Supervisor(specs, log_folder(plan.folder)) as supervisor:
-            yield Stack(plan, settings, supervisor, tuple(created), model)
+            yield Stack(plan, settings, supervisor, tuple(created), model, *own)
             say("stopping: each stage finishes what it has in hand")
 
 

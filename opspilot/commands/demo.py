@@ -21,7 +21,6 @@ from opspilot.commands.replay import send_files
 from opspilot.commands.up import ModelName
 from opspilot.logfiles import LogFile, parse_sources
 from opspilot.progress import Narrator
-from streams.errors import OpsPilotError
 
 if TYPE_CHECKING:
     from schemas.services import ServiceInfo
@@ -82,8 +81,6 @@ def _run(
     local_model: bool,
 ) -> None:
     # Imported late: the first line is on the screen before the pipeline's modules are loaded.
-    from opspilot.local.supervisor import explain_failure
-    from opspilot.local.worker import WorkerState
     from opspilot.sample.scenario import ABOUT, FAULTS, SERVICES, write_sample
     from opspilot.settling import settle
     from opspilot.stack import StackPlan, named_kafka, running_stack
@@ -101,16 +98,10 @@ def _run(
             narrator.say(f"a sample of {len(SERVICES)} services with {len(FAULTS)} faults in it")
         sent = send_files(stack.settings, sources)
         narrator.say(f"{sent.lines:,} lines sent to Kafka at {stack.bootstrap}")
-
-        def check() -> None:
-            for status in stack.status():
-                if status.state is WorkerState.GIVEN_UP:
-                    raise OpsPilotError(explain_failure(status))
-
         narrator.say("the stages start")
         stack.supervisor.wait_ready(READY_SECONDS)
         narrator.say("every stage is at work")
-        settled = asyncio.run(settle(stack.settings, timeout, narrator.step, check))
+        settled = asyncio.run(settle(stack.settings, timeout, narrator.step, stack.check))
         narrator.say(f"done: {len(settled.results.standing)} incidents")
     _print(settled.balance, settled.results, as_json)
     settled.balance.require()

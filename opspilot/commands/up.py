@@ -119,7 +119,7 @@ def _watch(console: Console, stack: "Stack", stopping: threading.Event) -> None:
         with Live(_table(stack.status()), console=console, auto_refresh=False) as live:
             while not stopping.wait(REFRESH_SECONDS):
                 live.update(_table(stack.status()), refresh=True)
-                _check(stack)
+                stack.check()
         return
     said: dict[str, str] = {}
     while True:
@@ -128,19 +128,9 @@ def _watch(console: Console, stack: "Stack", stopping: threading.Event) -> None:
             if said.get(status.name) != sentence:
                 said[status.name] = sentence
                 console.print(sentence, markup=False)
-        _check(stack)
+        stack.check()
         if stopping.wait(REFRESH_SECONDS):
             return
-
-
-def _check(stack: "Stack") -> None:
-    from opspilot.local.supervisor import explain_failure
-    from opspilot.local.worker import WorkerState
-    from streams.errors import OpsPilotError
-
-    for status in stack.status():
-        if status.state is WorkerState.GIVEN_UP:
-            raise OpsPilotError(explain_failure(status))
 
 
 def _sentence(status: "WorkerStatus") -> str:

@@ -24,6 +24,7 @@ from opspilot.local.properties import (
 )
 from opspilot.local.runtime import KafkaRuntime, ScramUser
 from opspilot.local.storage import MINIMUM_FREE_BYTES, DataDirectory, cached_template
+from opspilot.local.worker import describe_exit
 from streams.clock import monotonic_ms
 from streams.errors import BrokerError
 
@@ -107,6 +108,18 @@ class EmbeddedBroker:
             self.kill()
             raise
         return self
+
+    def check(self) -> None:
+        """Raise BrokerError, in one sentence, when the process has ended by itself."""
+        ended = None if self._child is None else self._child.exit_code()
+        if ended is None:
+            return
+        self._data.check_space(self.options.minimum_free_bytes)  # a full disk leaves no log of it
+        diagnosis = diagnose([*tail(self._data.broker_log, 400), *tail(self._data.console_log, 40)])
+        raise BrokerError(
+            f"Kafka on {self.bootstrap} has ended ({describe_exit(ended)}): {diagnosis.sentence} "
+            f"Its log is {self.log_path}."
+        )
 
     def stop(self) -> None:
         """SIGTERM, a bounded wait, SIGKILL; the data stays and the lock is given back."""

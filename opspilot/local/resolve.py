@@ -30,19 +30,22 @@ def resolve_broker(
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
     plaintext: bool = True,
+    started: Callable[[EmbeddedBroker], None] | None = None,
 ) -> Iterator[str]:
     """Yield HOST:PORT of a broker that answers; an embedded one is stopped at the end.
 
     `kafka` names a running broker and is only asked whether it is there (not even that where
     `plaintext` is False, since a TLS port answers TLS clients alone). Otherwise Kafka is started
-    in `directory`, from KAFKA_HOME where that is set. `say` hears one line per slow step.
+    in `directory`, from KAFKA_HOME where that is set; `started` is given it. `say` hears one line
+    per slow step.
     """
     if kafka is not None:
         addresses = parse_bootstrap(kafka)
         if plaintext and not any(answers(host, port, ANSWER_SECONDS) for host, port in addresses):
             raise BrokerError(
                 f"no Kafka answers at {kafka} within {ANSWER_SECONDS:.0f} s: check the address and "
-                "that the broker runs, or leave --kafka out to have one started."
+                "that the broker runs (if it needs TLS or a login, set "
+                "OPSPILOT_KAFKA__SECURITY_PROTOCOL), or leave --kafka out to have one started."
             )
         yield kafka
         return
@@ -55,6 +58,8 @@ def resolve_broker(
     with broker:
         if say is not None:
             say(f"Kafka answers at {broker.bootstrap}")
+        if started is not None:
+            started(broker)
         try:
             yield broker.bootstrap
         finally:

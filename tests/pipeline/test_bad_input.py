@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -128,6 +130,37 @@ def test_a_file_that_is_no_log_is_said(
         status, said = opspilot(*command)
         assert status == 1
         assert f"{path} {expected}" in last_line(said)
+
+
+@pytest.mark.kafka
+def test_a_kafka_that_dies_under_its_stack_is_said(tmp_path: Path, kafka_runtime: object) -> None:
+    log = tmp_path / "up.err"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("OPSPILOT_")}
+    command = ["up", "--data", str(tmp_path / "data"), "--port", str(free_port())]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "opspilot", *command], stdout=stream, stderr=stream, env=kept
+        )
+    try:
+        overdue = time.monotonic() + COMMAND_SECONDS
+        while "drift: starting" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < overdue, log.read_text()
+            time.sleep(0.1)
+        children = subprocess.run(
+            ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        (broker,) = [line.split()[0] for line in children.splitlines() if "kafka.Kafka" in line]
+        os.kill(int(broker), signal.SIGKILL)
+        assert process.wait(COMMAND_SECONDS) == 1
+    finally:
+        process.kill()
+        process.wait()
+    said = log.read_text()
+    assert last_line(said).startswith("opspilot: Kafka on 127.0.0.1:")
+    assert "has ended (killed by signal 9)" in last_line(said)
+    assert "Traceback" not in said
 
 
 @pytest.mark.kafka

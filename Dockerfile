@@ -37,10 +37,10 @@ LABEL org.opencontainers.image.title="OpsPilot" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 # The number, not the name, so that Kubernetes can see that it is not root. A new volume on
-# /models takes over its owner.
+# /models or /training takes over its owner.
 RUN groupadd --gid 10001 opspilot \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin opspilot \
-    && install -d -o 10001 -g 10001 /models /models/adapters \
+    && install -d -o 10001 -g 10001 /models /models/adapters /training \
     && rm -rf /usr/local/lib/python3.11/site-packages/* /usr/local/lib/python3.11/ensurepip /usr/local/bin/pip*
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/app \
@@ -65,6 +65,7 @@ CMD ["--help"]
 
 FROM base AS trainer
 COPY --from=training-packages /opt/venv /opt/venv
+CMD ["trainer"]
 
 FROM base AS model
 COPY --from=model-packages /opt/venv /opt/venv

@@ -1,7 +1,8 @@
 """docker-compose.yml as Docker Compose reads it: variables filled in, merges done.
 
 Comes in: the file, values of variables. Goes out: plain mappings. Covers the syntax that the file
-uses: `${NAME:-default}` and `${NAME}`, anchors, merge keys, and variables without a value.
+uses: `${NAME:-default}`, one in the default of another, anchors, merge keys, and variables
+without a value.
 """
 
 import re
@@ -13,7 +14,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
-_VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
 
 
 def compose_file(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -29,7 +30,9 @@ def compose_file(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
 def fill(node: Any, value: Any, given: Mapping[str, str]) -> Any:
     """Fill in one node; a variable without a value stays only where `given` has it."""
     if isinstance(node, str):
-        return _VARIABLE.sub(value, node)
+        while (filled_in := _VARIABLE.sub(value, node)) != node:
+            node = filled_in
+        return node
     if isinstance(node, list):
         return [fill(item, value, given) for item in node]
     if not isinstance(node, dict):

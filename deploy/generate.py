@@ -37,6 +37,9 @@ SET_BY_THE_CHART = {
     *("TOPICS__INCIDENT_PARTITIONS", "TOPICS__REPLICATION"),
     *("MODEL__BACKEND", "MODEL__URL", "MODEL__NAME"),
     *("WORKER__HOST", "WORKER__PORT", "WORKER__DATA_FOLDER"),
+    *("TRAINING__BASE", "TRAINING__FOLDER", "FEEDBACK__KEYS_FILE"),
+    *("RELEASE__REGISTRY", "RELEASE__SERVER", "RELEASE__ADAPTER_FOLDER", "RELEASE__SERVER_FOLDER"),
+    *("RELEASE__ADAPTERS_FILE", "RELEASE__RESTART_COMMAND", "MODEL__LOCAL_ADAPTER_FOLDER"),
 }
 _SECRETS = ("PASSWORD", "SECRET", "TOKEN", "KEY")
 
@@ -76,6 +79,7 @@ def generated_files() -> dict[Path, str]:
         CHART / "files/topics.json": _json(topics()),
         CHART / "files/fluent-bit.yaml": _fluent_bit(),
         CHART / "files/opspilot.lua": (ROOT / "deploy/fluent-bit/opspilot.lua").read_text(),
+        CHART / "files/serve.sh": (ROOT / "deploy/tgi/serve.sh").read_text(),
     }
     for name, text in dashboard_files().items():
         files[DASHBOARDS / name] = files[CHART / "files/dashboards" / name] = text

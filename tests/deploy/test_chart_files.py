@@ -61,6 +61,7 @@ def test_the_examples_are_accepted(path: Path) -> None:
 
 
 KAFKA = {"kafka": {"bootstrap": "kafka:9092"}}
+TRAINED = {"model": {"kind": "tgi"}}
 MISTAKES: dict[str, dict[str, Any]] = {
     "no bootstrap": {},
     "bootstrap without port": {"kafka": {"bootstrap": "kafka"}},
@@ -90,6 +91,29 @@ MISTAKES: dict[str, dict[str, Any]] = {
     "port over 65535": {**KAFKA, "networkPolicy": {"kafkaPorts": [70000]}},
     "unknown way of topics": {**KAFKA, "topics": {"create": "yes"}},
     "prefix with a blank": {**KAFKA, "topics": {"prefix": "ops pilot."}},
+    "trainer without a model": {**KAFKA, "trainer": {"enabled": True}},
+    "two trainers": {**KAFKA, **TRAINED, "trainer": {"enabled": True, "replicas": 2}},
+    "half a GPU": {**KAFKA, **TRAINED, "trainer": {"enabled": True, "gpus": 0.5}},
+    "adapters kept nowhere": {**KAFKA, **TRAINED, "trainer": {"registry": "/tmp/registry"}},
+    "adapters kept on another volume": {**KAFKA, "trainer": {"registry": "gs://"}},
+    "trainer with an external TGI": {
+        **KAFKA,
+        **{"model": {"kind": "external", "external": {"backend": "tgi", "url": "http://x"}}},
+        "trainer": {"enabled": True, "base": "a/b", "shared": {"existingClaim": "c"}},
+    },
+    "trainer that shares nothing with vLLM": {
+        **KAFKA,
+        **{"model": {"kind": "external", "external": {"url": "http://x/v1"}}},
+        "trainer": {"enabled": True, "base": "a/b"},
+    },
+    "trainer without a base for vLLM": {
+        **KAFKA,
+        **{"model": {"kind": "external", "external": {"url": "http://x/v1"}}},
+        "trainer": {"enabled": True, "shared": {"existingClaim": "c"}},
+    },
+    "unknown access mode": {**KAFKA, "tgi": {"volume": {"accessMode": "ReadOnlyMany"}}},
+    "keys of people as value": {**KAFKA, "feedback": {"keys": {"ana": "x"}}},
+    "restart command": {**KAFKA, "settings": {"OPSPILOT_RELEASE__RESTART_COMMAND": '["x"]'}},
 }
 
 
@@ -97,6 +121,10 @@ MISTAKES: dict[str, dict[str, Any]] = {
 def test_the_schema_refuses(name: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(merged(MISTAKES[name]), SCHEMA)
+
+
+def test_what_the_mistakes_are_made_in_is_accepted() -> None:
+    jsonschema.validate(merged({**KAFKA, **TRAINED, "trainer": {"enabled": True}}), SCHEMA)
 
 
 def test_every_stage_has_values() -> None:

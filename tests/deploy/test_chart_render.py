@@ -72,6 +72,8 @@ def test_lint(helm: str, path: Path) -> None:
         ("--set", "stages.correlate.maxReplicas=3", "maxReplicas"),
         ("--set-string", "settings.OPSPILOT_NO__SUCH=1", "OPSPILOT_NO__SUCH"),
         ("--set-string", "kafka.securityProtocol=SASL_SSL", "secretName"),
+        ("--set", "trainer.enabled=true", "/model/kind"),
+        ("--set", "trainer.enabled=true,model.kind=tgi,trainer.gpu=1", "gpu"),
         ("--set", "scaling.kind=keda,stages.ingest.minReplicas=9", "stages.ingest.minReplicas"),
     ],
 )
@@ -153,7 +155,7 @@ def test_what_is_named_is_there(rendered: tuple[dict[str, Any], Objects]) -> Non
             if "secret" in volume:
                 assert volume["secret"]["secretName"] in given
             claim = volume.get("persistentVolumeClaim", {}).get("claimName")
-            assert claim is None or ("PersistentVolumeClaim", home, claim) in made
+            assert claim is None or claim in given or ("PersistentVolumeClaim", home, claim) in made
         volumes = {volume["name"] for volume in spec["volumes"]}
         for container in spec["containers"]:
             assert {mount["name"] for mount in container["volumeMounts"]} == volumes
@@ -189,7 +191,7 @@ def test_selectors_find_their_pods(rendered: tuple[dict[str, Any], Objects]) -> 
 def test_probes_ask_what_a_worker_answers(rendered: tuple[dict[str, Any], Objects]) -> None:
     for _, template in pods(rendered[1]):
         (container,) = template["spec"]["containers"]
-        if container.get("args", [""])[0] != "worker":
+        if container.get("args", [""])[0] not in ("worker", "trainer"):
             continue
         assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
         assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
@@ -216,7 +218,7 @@ def test_stages_get_valid_settings(
         loaded = load_settings()
         assert (loaded.worker.host, loaded.worker.port) == ("0.0.0.0", 8080)
         kind = rendered[0].get("model", {}).get("kind", "baseline")
-        if container["args"][-1] in ("classify", "recommend"):
+        if container["args"][-1] in ("classify", "recommend", "trainer"):
             assert (loaded.model.backend == "baseline") is (kind == "baseline")
 
 

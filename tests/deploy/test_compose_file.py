@@ -94,7 +94,7 @@ def test_the_trainer_hands_adapters_to_tgi(clean_environment: pytest.MonkeyPatch
     assert settings.training.base == tgi["environment"]["MODEL_ID"] == "a/model"
     assert str(settings.release.adapters_file) == tgi["environment"]["ADAPTERS_FILE"]
     # Not where people put theirs: what is in no role is removed from it.
-    assert "/models/adapters" != str(settings.release.adapter_folder)
+    assert str(settings.release.adapter_folder) != "/models/adapters"
     shared = _volumes("trainer") & _volumes("tgi")
     for path in (settings.release.adapter_folder, settings.release.adapters_file):
         assert any(str(path).startswith(f"{mount}/") for _, mount in shared), path

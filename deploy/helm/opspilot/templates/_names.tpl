@@ -42,6 +42,7 @@ runAsNonRoot: true
 runAsUser: 10001
 runAsGroup: 10001
 fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault
 {{- end -}}
@@ -100,6 +101,36 @@ http://{{ include "opspilot.name" . }}-model:8012/v1
 - name: kafka-client
   secret: {secretName: {{ . }}}
 {{- end }}
+{{- end -}}
+
+{{- define "opspilot.feedbackMounts" -}}
+{{- if .Values.feedback.keysSecretName }}
+- {name: feedback-keys, mountPath: /etc/opspilot/feedback, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "opspilot.feedbackVolumes" -}}
+{{- with .Values.feedback.keysSecretName }}
+- name: feedback-keys
+  secret: {secretName: {{ . }}}
+{{- end }}
+{{- end -}}
+
+{{- define "opspilot.feedbackEnv" -}}
+{{- with .Values.feedback.keysSecretName }}
+- {name: OPSPILOT_FEEDBACK__KEYS_FILE, value: /etc/opspilot/feedback/{{ $.Values.feedback.keysKey }}}
+{{- end }}
+{{- end -}}
+
+{{/* Where the model's server and the trainer meet: the claim behind /models. */}}
+{{- define "opspilot.modelsClaim" -}}
+{{- if eq .Values.model.kind "tgi" -}}
+{{ .Values.tgi.volume.existingClaim | default (printf "%s-tgi" (include "opspilot.name" .)) }}
+{{- else if eq .Values.model.kind "local" -}}
+{{ include "opspilot.name" . }}-model
+{{- else -}}
+{{ .Values.trainer.shared.existingClaim }}
+{{- end -}}
 {{- end -}}
 
 {{- define "opspilot.dns" -}}

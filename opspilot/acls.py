@@ -28,6 +28,8 @@ from schemas.topics import (
 )
 from streams.settings import Settings
 
+TRAINER = "trainer"
+"""No stage of the pipeline: the user of `opspilot trainer`, and of what it starts."""
 READS: Mapping[str, tuple[Topic, ...]] = {
     "ingest": (LOGS_RAW,),
     "analyze": (LOGS_DIGESTS, ANALYZE_STATE),
@@ -36,6 +38,8 @@ READS: Mapping[str, tuple[Topic, ...]] = {
     "classify": (INCIDENTS, CLASSIFICATIONS, MODELS),
     "recommend": (CLASSIFICATIONS, REMEDIATIONS, SERVICES, MODELS),
     "drift": (FEEDBACK, CLASSIFICATIONS, DRIFT_STATE, MODELS, TRAINING_REQUESTS),
+    # What people said, and of what, for its dataset.
+    TRAINER: (TRAINING_REQUESTS, FEEDBACK, CLASSIFICATIONS, MODELS),
 }
 WRITES: Mapping[str, tuple[Topic, ...]] = {
     "ingest": (LOGS_DIGESTS, LEDGER, DEAD_LETTERS),
@@ -52,6 +56,7 @@ WRITES: Mapping[str, tuple[Topic, ...]] = {
         MODELS,
         DEAD_LETTERS,
     ),
+    TRAINER: (TRAINING_RESULTS, MODELS, DEAD_LETTERS),
 }
 INVESTIGATOR = "investigate"
 """No stage: the user of those who run `opspilot investigate`."""

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from composefile import ROOT
 
-from opspilot.acls import READS
+from opspilot.acls import READS, TRAINER
 
 FOLDER = ROOT / "deploy/terraform"
 PLUGINS = Path(os.environ.get("TERRAFORM_PLUGINS", "/opt/tf-plugins"))
@@ -65,7 +65,7 @@ def test_every_variable_is_used_and_declared(name: str) -> None:
 
 def test_what_is_handed_on_is_an_output() -> None:
     outputs = set(re.findall(r'^output "(\w+)"', (FOLDER / "aws/outputs.tf").read_text(), re.M))
-    asked = {"cluster_name", "kafka_bootstrap", "kafka_secrets", "roles"}
+    asked = {"cluster_name", "kafka_bootstrap", "kafka_secrets", "roles", "adapters_bucket"}
     assert asked <= outputs
     assert asked <= variables("release")
 
@@ -77,16 +77,29 @@ def test_there_is_a_kafka_user_per_stage() -> None:
     assert named == {*READS, "topics", "fluent-bit"}
     stages = re.search(r"toset\(\[(.*)\]\)", (FOLDER / "release/main.tf").read_text())
     assert stages
-    assert set(re.findall(r'"([^"]+)"', stages[1])) == set(READS)
+    assert set(re.findall(r'"([^"]+)"', stages[1])) == set(READS) - {TRAINER}
 
 
 def test_accounts_with_roles_are_those_of_the_chart() -> None:
     text = (FOLDER / "aws/roles.tf").read_text()
     names = set(re.findall(r'name = "(opspilot-\w+)"', text))
-    assert {"opspilot-tgi", "opspilot-model"} <= names
+    release = (FOLDER / "release/main.tf").read_text()
+    assert re.search(r'name\s+= "opspilot"\n\s+chart', release), "the chart names accounts by it"
+    templates = ROOT / "deploy/helm/opspilot/templates"
+    for name in names:
+        part = name.removeprefix("opspilot-")
+        text = (templates / f"{part}.yaml").read_text()
+        assert f'printf "%s-{part}" (include "opspilot.name" .)' in text
+        assert "serviceAccountAnnotations" in text
+        assert f'var.roles["{part}"]' in release
+
+
+def test_what_the_release_sets_of_the_chart_is_there() -> None:
+    release = (FOLDER / "release/main.tf").read_text()
     values = yaml.safe_load((ROOT / "deploy/helm/opspilot/values.yaml").read_text())
-    assert "tgi" in values
-    assert "local" in values
+    block = re.search(r"trainer = \{\n(.*?)\n    \}\n", release, re.S)
+    assert block
+    assert set(re.findall(r"^      (\w+)", block[1], re.M)) <= set(values["trainer"])
 
 
 def test_no_password_can_reach_the_state() -> None:

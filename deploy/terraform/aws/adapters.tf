@@ -1,4 +1,4 @@
-# Adapters: written by the trainer, read by what serves models. A released one is never overwritten.
+# Adapters, which the trainer keeps here and reads again. A released one is never overwritten.
 resource "aws_s3_bucket" "adapters" {
   bucket_prefix = "${var.name}-adapters-"
 }

@@ -1,12 +1,11 @@
-# A role per service account that needs AWS at all; the stages need only Kafka, and get none.
+# A role per service account that needs AWS at all. The stages need only Kafka, the models' servers
+# take adapters from a volume that the trainer writes: they get none.
 locals {
   issuer = replace(aws_iam_openid_connect_provider.cluster.url, "https://", "")
 
   accounts = {
-    tgi     = { namespace = var.namespace, name = "opspilot-tgi", writes = false, adapters = true }
-    model   = { namespace = var.namespace, name = "opspilot-model", writes = false, adapters = true }
-    trainer = { namespace = var.namespace, name = "opspilot-trainer", writes = true, adapters = true }
-    ebs-csi = { namespace = "kube-system", name = "ebs-csi-controller-sa", writes = false, adapters = false }
+    trainer = { namespace = var.namespace, name = "opspilot-trainer", adapters = true }
+    ebs-csi = { namespace = "kube-system", name = "ebs-csi-controller-sa", adapters = false }
   }
 }
 
@@ -51,12 +50,12 @@ data "aws_iam_policy_document" "adapters" {
   }
 
   statement {
-    actions   = concat(["s3:GetObject"], each.value.writes ? ["s3:PutObject", "s3:AbortMultipartUpload"] : [])
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
     resources = ["${aws_s3_bucket.adapters.arn}/*"]
   }
 
   statement {
-    actions   = concat(["kms:Decrypt"], each.value.writes ? ["kms:GenerateDataKey"] : [])
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [aws_kms_key.this.arn]
   }
 }

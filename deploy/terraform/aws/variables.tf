@@ -73,7 +73,7 @@ variable "cpu_nodes" {
 }
 
 variable "gpu_nodes" {
-  description = "Nodes for the model; with max 0 there is no GPU group, and the baseline judges."
+  description = "Nodes for the model and its trainer, which share one; with max 0 there is no GPU group, and the baseline judges."
   type = object({
     instance_types = optional(list(string), ["g6.xlarge"])
     min            = optional(number, 0)
@@ -98,9 +98,9 @@ variable "kafka" {
 }
 
 variable "kafka_users" {
-  description = "SCRAM users: one per stage, as `opspilot topics create --acls` names them, and who ships and creates."
+  description = "SCRAM users: one per stage and for the trainer, as `opspilot topics create --acls` names them, and who ships and creates."
   type        = set(string)
-  default     = ["ingest", "analyze", "correlate", "classify", "recommend", "drift", "topics", "fluent-bit"]
+  default     = ["ingest", "analyze", "correlate", "classify", "recommend", "drift", "trainer", "topics", "fluent-bit"]
 }
 
 variable "password_version" {

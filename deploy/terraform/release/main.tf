@@ -62,13 +62,23 @@ resource "helm_release" "opspilot" {
     stages = { for stage in local.stages : stage => { saslSecretName = "kafka-${stage}" } }
     model  = { kind = var.model }
     tgi = {
-      nodeSelector              = { "opspilot/gpu" = "true" }
-      serviceAccountAnnotations = { "eks.amazonaws.com/role-arn" = var.roles["tgi"] }
-      volume                    = { storageClass = kubernetes_storage_class_v1.gp3.metadata[0].name }
+      nodeSelector = { "opspilot/gpu" = "true" }
+      volume       = { storageClass = kubernetes_storage_class_v1.gp3.metadata[0].name }
     }
     local = {
       image  = { repository = var.model_image_repository, tag = var.image_tag }
       volume = { storageClass = kubernetes_storage_class_v1.gp3.metadata[0].name }
+    }
+    # On the node of its model, whose volume only one node can mount.
+    trainer = {
+      enabled                   = var.trainer
+      image                     = { repository = var.trainer_image_repository, tag = var.image_tag }
+      registry                  = "s3://${var.adapters_bucket}/adapters"
+      saslSecretName            = "kafka-trainer"
+      gpus                      = var.model == "tgi" ? 1 : 0
+      nodeSelector              = var.model == "tgi" ? { "opspilot/gpu" = "true" } : {}
+      serviceAccountAnnotations = { "eks.amazonaws.com/role-arn" = var.roles["trainer"] }
+      volume                    = { storageClass = kubernetes_storage_class_v1.gp3.metadata[0].name }
     }
     fluentBit = {
       enabled        = true

@@ -23,6 +23,11 @@ variable "roles" {
   type        = map(string)
 }
 
+variable "adapters_bucket" {
+  description = "Output adapters_bucket of ../aws."
+  type        = string
+}
+
 variable "password_version" {
   description = "As in ../aws: raise both to hand on new passwords."
   type        = number
@@ -46,6 +51,12 @@ variable "model_image_repository" {
   default     = "opspilot/model"
 }
 
+variable "trainer_image_repository" {
+  description = "Where the image of the trainer is, without its tag; for trainer = true."
+  type        = string
+  default     = "opspilot/trainer"
+}
+
 variable "image_tag" {
   description = "Tag of the image."
   type        = string
@@ -59,6 +70,17 @@ variable "model" {
   validation {
     condition     = contains(["baseline", "tgi", "local"], var.model)
     error_message = "Use baseline, tgi or local."
+  }
+}
+
+variable "trainer" {
+  description = "Whether adapters are trained here. With model = tgi its node needs two GPUs: see gpu_nodes of ../aws."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.trainer || var.model != "baseline"
+    error_message = "A trainer needs a model to adapt: tgi or local."
   }
 }
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from opspilot.acls import acl_commands
+from opspilot.acls import TRAINER, acl_commands
 from opspilot.stack import STAGES, StackPlan, check_members, stack_variables, worker_specs
 from streams.errors import ConfigurationError
 from streams.settings import Settings
@@ -43,7 +43,18 @@ def test_rights_are_given_per_stage_and_no_wider() -> None:
     assert raw
     assert all("User:opspilot-ingest" in line for line in raw)
     assert not any("--operation All" in line or "--topic '*'" in line for line in lines)
-    for stage in STAGES:
+    for stage in (*STAGES, TRAINER):
         own = [line for line in lines if f"User:opspilot-{stage} " in line]
         assert any("--operation Write" in line and "dead-letters" in line for line in own)
         assert any(f"--group opspilot.{stage}" in line for line in own)
+
+
+def test_the_trainer_may_read_feedback_and_name_a_model_but_judge_nothing() -> None:
+    own = [line for line in acl_commands(Settings()) if "User:opspilot-trainer " in line]
+    written = {line.split()[-1] for line in own if "--operation Write" in line}
+    read = {line.split()[-1] for line in own if "--operation Read" in line}
+    assert written == {
+        f"opspilot.{name}" for name in ("training.results", "models", "dead-letters")
+    }
+    assert {"opspilot.training.requests", "opspilot.feedback", "opspilot.models"} <= read
+    assert not any("incidents" in line or "logs." in line for line in own)

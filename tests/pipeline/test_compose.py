@@ -249,3 +249,26 @@ def test_the_small_model_is_where_its_profile_says(tmp_path: Path) -> None:
         url = judges["OPSPILOT_MODEL__URL"].replace(f"{host}:{port}", f"127.0.0.1:{here}")
         with urllib.request.urlopen(f"{url}/models", timeout=30) as response:
             assert json.load(response)["data"]
+
+
+@pytest.mark.parametrize(("name", "profile"), [("trainer", "gpu"), ("trainer-cpu", "cpu-learn")])
+def test_the_trainer_takes_its_place_and_leaves_it_when_told(
+    name: str, profile: str, broker: Any, topic_prefix: str, tmp_path: Path
+) -> None:
+    document = compose_file(FILE_VARIABLES | env_file(ROOT / f"deploy/compose/{profile}.env"))
+    service = document["services"][name]
+    assert service["profiles"] == [profile]
+    topics = document["services"]["topics"]
+    ComposeProcess("topics", topics, broker.bootstrap, topic_prefix, tmp_path).run()
+    moved = {
+        variable: value.replace("/models", str(tmp_path / "models"), 1)
+        for variable, value in service["environment"].items()
+        if value.startswith("/models")
+    } | {"OPSPILOT_TRAINING__FOLDER": str(tmp_path / "training")}
+    process = ComposeProcess(name, service, broker.bootstrap, topic_prefix, tmp_path, moved)
+    with process as trainer:
+        trainer.wait_healthy()
+        with urllib.request.urlopen(f"http://127.0.0.1:{trainer.port}/metrics", timeout=30) as got:
+            assert 'opspilot_training_results_total{state="failed"} 0.0' in got.read().decode()
+        trainer.child.stop(30.0)
+        assert trainer.child.exit_code() == 0, trainer.log[-3000:]

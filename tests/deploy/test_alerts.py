@@ -119,8 +119,10 @@ def test_every_process_of_ours_is_scraped() -> None:
     for name, service in document["services"].items():
         ours = service["image"].startswith("opspilot/") and service.get("restart")
         if ours == "unless-stopped" or name in ("tgi", "fluent-bit"):
-            (found,) = jobs[name]["dns_sd_configs"]
-            assert found["names"] == [name]
+            aliases = service.get("networks", {}).get("default", {}).get("aliases", [])
+            (job,) = aliases or [name]
+            (found,) = jobs[job]["dns_sd_configs"]
+            assert found["names"] == [job]
             port = 2020 if name == "fluent-bit" else 8080
             assert found["port"] == port
 

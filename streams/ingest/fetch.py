@@ -159,12 +159,15 @@ class RawFetcher:
                 result.check_raise()
                 continue
             fetched = None
+            source = result._partition_records
             if result.check_assignment(tp) and result.has_more():
-                fetched = _walk(tp, result._partition_records, room)
+                fetched = _walk(tp, source, room)
                 result._update_position()
-            if fetched is None or not result._partition_records._records.has_next():
+            if fetched is None or not source._records.has_next():
                 del fetcher._records[tp]
                 fetcher._notify(fetcher._wait_consume_future)
+                # It holds itself by its own iterator, and megabytes would wait for the collector.
+                source._records_iterator = None
             if fetched is not None and fetched.next_offset > fetched.position:
                 taken.append(fetched)
                 room -= len(fetched.values)

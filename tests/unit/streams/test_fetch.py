@@ -1,14 +1,17 @@
+import gc
 import struct
+import weakref
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import READ_UNCOMMITTED, PartitionRecords
+from aiokafka.consumer.fetcher import READ_UNCOMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from streams.ingest.batch import Header
-from streams.ingest.fetch import Fetched, _walk
+from streams.ingest.fetch import Fetched, RawFetcher, _walk
 
 TP = TopicPartition("logs.raw", 2)
 NO_HEADERS: list[Header] = []
@@ -91,3 +94,25 @@ def test_pieces_are_joined_and_cut_where_a_promise_says() -> None:
     assert (batch.from_offset, batch.to_offset, batch.raw_partitions) == (0, 6, 3)
     assert batch.clock_ms == 7
     assert isinstance(joined, Fetched) and joined.next_offset == 8
+
+
+@pytest.mark.parametrize("is_ours", [True, False], ids=["read", "of a partition that went away"])
+def test_a_fetch_is_let_go_at_once_without_the_garbage_collector(is_ours: bool) -> None:
+    state = SimpleNamespace(paused=False, position=0, consumed_to=lambda offset: None)
+    assignment = SimpleNamespace(active=is_ours, state_value=lambda tp: state)
+    records = source(record_batch(0, words(0, 5)), 0)
+    gone = weakref.ref(records)
+    result = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
+    del records
+    fetcher = SimpleNamespace(
+        _records={TP: result}, _notify=lambda waiter: None, _wait_consume_future=None
+    )
+    del result
+    gc.disable()
+    try:
+        taken = RawFetcher(consumer=None)._take(fetcher, 1_000)  # type: ignore[arg-type]
+        assert [len(piece.values) for piece in taken] == ([5] if is_ours else [])
+        assert fetcher._records == {}
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -35,8 +35,9 @@ from streams.ordered import Sequence, order
 from streams.outbox import Outbox
 from streams.settings import KafkaSettings, SaslMechanism, Settings
 from streams.state import Position, StateTable
-from streams.traceparent import HEADER, read_traceparent
-from streams.tracing import KEY_ATTRIBUTE, PLACE_ATTRIBUTES, at_work, make_tracing
+from streams.tracing.choice import make_tracing
+from streams.tracing.span import KEY_ATTRIBUTE, PLACE_ATTRIBUTES, at_work
+from streams.tracing.traceparent import HEADER, read_traceparent
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from agents.llm.errors import ModelError
-from streams.tracing import child_span
+from streams.tracing.span import child_span
 
 
 class CallSpan:

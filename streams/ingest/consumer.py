@@ -29,7 +29,7 @@ from streams.ingest.traces import begin_batch, end_batches
 from streams.kafka import make_admin, make_consumer, start, stop
 from streams.outbox import Letter, Outbox
 from streams.settings import Settings
-from streams.tracing import make_tracing
+from streams.tracing.choice import make_tracing
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from streams.ingest.batch import RawBatch, Reduced
 from streams.ingest.promise import PartitionState
 from streams.ingest.shipped import shipped_trace
 from streams.outbox import Letter, Outbox
-from streams.tracing import NO_SPAN, Span
+from streams.tracing.span import NO_SPAN, Span
 
 STAGE = "ingest"
 

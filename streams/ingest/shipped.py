@@ -8,7 +8,7 @@ from bisect import bisect_left
 
 from schemas.digest import LogDigest
 from streams.ingest.batch import RawBatch
-from streams.traceparent import HEADER, TraceParent, read_traceparent
+from streams.tracing.traceparent import HEADER, TraceParent, read_traceparent
 
 
 def shipped_trace(batch: RawBatch, digest: LogDigest) -> TraceParent | None:

@@ -11,7 +11,7 @@ from itertools import islice
 from streams.ingest.batch import RawBatch
 from streams.ingest.publish import BatchResult
 from streams.ingest.shipped import shipped_trace
-from streams.tracing import NO_SPAN, PLACE_ATTRIBUTES, Span, Tracing
+from streams.tracing.span import NO_SPAN, PLACE_ATTRIBUTES, Span, Tracing
 
 MOST_LINKS = 32
 

@@ -17,7 +17,7 @@ from schemas.topics import LOGS_DIGESTS, LOGS_RAW, REMEDIATIONS
 from streams.admin import create_topics
 from streams.ingest.batch import CONTROL_HEADER, END_OF_INPUT
 from streams.settings import Settings
-from streams.traceparent import TraceParent, read_traceparent
+from streams.tracing.traceparent import TraceParent, read_traceparent
 
 pytestmark = pytest.mark.kafka
 STAGES = ("ingest", "analyze", "correlate", "classify", "recommend")

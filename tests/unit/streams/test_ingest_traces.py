@@ -16,9 +16,9 @@ from streams.ingest.shipped import shipped_trace
 from streams.ingest.traces import begin_batch, end_batches
 from streams.outbox import Letter
 from streams.settings import Settings
-from streams.spans import SpanTracing
-from streams.traceparent import TraceParent, read_traceparent
-from streams.tracing import NoTracing, Tracing
+from streams.tracing.otel import SpanTracing
+from streams.tracing.span import NoTracing, Tracing
+from streams.tracing.traceparent import TraceParent, read_traceparent
 
 START_MS = 1_795_359_570_000
 SHOP, BANK = TraceParent(0xA, 1), TraceParent(0xB, 2)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.traceparent import TraceParent, read_traceparent, span_id_of, trace_id_of
+from streams.tracing.traceparent import TraceParent, read_traceparent, span_id_of, trace_id_of
 
 GOOD = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

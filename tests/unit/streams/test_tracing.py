@@ -9,12 +9,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from streams import tracing as tracing_module
 from streams.errors import ConfigurationError
 from streams.settings import Settings
-from streams.spans import ATTRIBUTE_CHARACTERS, SpanTracing
-from streams.traceparent import TraceParent, read_traceparent
-from streams.tracing import NO_SPAN, NoTracing, at_work, child_span, make_tracing
+from streams.tracing import span as present
+from streams.tracing.choice import make_tracing
+from streams.tracing.otel import ATTRIBUTE_CHARACTERS, SpanTracing
+from streams.tracing.span import NO_SPAN, NoTracing, at_work, child_span
+from streams.tracing.traceparent import TraceParent, read_traceparent
 from streams.tracingsettings import TracingSettings
 
 SHIPPED = TraceParent(0xABC, 0xDEF)
@@ -44,7 +45,7 @@ def test_without_an_endpoint_opentelemetry_is_not_imported():
     program = (
         "import sys, streams.app, streams.ingest.consumer, streams.runner, agents.classify\n"
         "from streams.settings import Settings\n"
-        "from streams.tracing import make_tracing\n"
+        "from streams.tracing.choice import make_tracing\n"
         "make_tracing(Settings(), 'ingest').batch('a').end()\n"
         "assert not [m for m in sys.modules if m.startswith('opentelemetry')], sys.modules"
     )
@@ -52,7 +53,7 @@ def test_without_an_endpoint_opentelemetry_is_not_imported():
 
 
 def test_an_endpoint_without_opentelemetry_is_one_sentence(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "streams.spans", None)
+    monkeypatch.setitem(sys.modules, "streams.tracing.otel", None)
     settings = Settings(tracing=TracingSettings(endpoint="http://127.0.0.1:4318"))
     with pytest.raises(ConfigurationError, match=r"OPSPILOT_TRACING__ENDPOINT is set, but .*lock"):
         make_tracing(settings, "ingest")
@@ -150,4 +151,4 @@ def test_what_goes_wrong_is_a_word_and_texts_are_cut():
     assert (call.status.status_code, call.status.description) == (StatusCode.ERROR, "timed-out")
     assert work.status.description == "handler-error"
     assert not work.events
-    assert tracing_module._current.get() is NO_SPAN
+    assert present._current.get() is NO_SPAN

@@ -27,8 +27,8 @@ from agents.llm.reasons import FallbackReason
 from streams import metrics
 from streams.modelsettings import BackendName, ModelSettings
 from streams.settings import Settings
-from streams.spans import SpanTracing
-from streams.tracing import at_work
+from streams.tracing.otel import SpanTracing
+from streams.tracing.span import at_work
 
 GOOD = {"category": "Network"}
 Act = ModelError | dict[str, str] | Callable[[Request], Awaitable[Reply]]

@@ -10,8 +10,9 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from streams import metrics, spanshipment
-from streams.spanshipment import SpanShipment, traces_url
+from streams import metrics
+from streams.tracing import shipment
+from streams.tracing.shipment import SpanShipment, traces_url
 from streams.tracingsettings import TracingSettings
 
 TRACING = TracingSettings(endpoint="http://127.0.0.1:4318", queue_spans=5, timeout_seconds=0.5)
@@ -19,8 +20,8 @@ TRACING = TracingSettings(endpoint="http://127.0.0.1:4318", queue_spans=5, timeo
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spanshipment, "EVERY_SECONDS", 0.05)
-    monkeypatch.setattr(spanshipment, "LAST_SECONDS", 1.0)
+    monkeypatch.setattr(shipment, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(shipment, "LAST_SECONDS", 1.0)
 
 
 class Receiver(SpanExporter):

@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from streams.settings import Settings
-from streams.spanshipment import SpanShipment
-from streams.traceparent import TraceParent, span_id_of, trace_id_of
-from streams.tracing import Attribute, HandedOn, Span
+from streams.tracing.shipment import SpanShipment
+from streams.tracing.span import Attribute, HandedOn, Span
+from streams.tracing.traceparent import TraceParent, span_id_of, trace_id_of
 
 ATTRIBUTE_CHARACTERS = 200
 """A model's server names itself as it likes."""

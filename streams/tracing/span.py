@@ -1,8 +1,8 @@
 """What a stage says of its work to those who follow traces; nothing at all unless it is asked to.
 
-Comes in: batches, deliveries, calls to models. Goes out: the `traceparent` to hand on, and spans
-where OPSPILOT_TRACING__ENDPOINT is set. Promise: without an endpoint OpenTelemetry is not imported,
-nothing is done per line, and a trace context that came in is handed on as it is.
+Comes in: batches, deliveries, calls to models. Goes out: the `traceparent` to hand on. Promise:
+nothing here knows OpenTelemetry or is done per line, and where there is no span, a trace context
+that came in is handed on as it is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,10 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
-from streams.errors import ConfigurationError
-from streams.section import PREFIX
-from streams.settings import Settings
-from streams.traceparent import TraceParent
+from streams.tracing.traceparent import TraceParent
 
 Attribute = str | int | float | bool
 """Names, numbers and words of closed sets: never a line or what a model said."""
@@ -108,20 +105,6 @@ class NoTracing:
 
     def stop(self) -> None:
         """Nothing waits."""
-
-
-def make_tracing(settings: Settings, stage: str) -> Tracing:
-    """Make what the settings ask for; ConfigurationError where OpenTelemetry is not installed."""
-    if settings.tracing.endpoint is None:
-        return NoTracing()
-    try:
-        from streams.spans import SpanTracing
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{PREFIX}TRACING__ENDPOINT is set, but {error.name or 'opentelemetry'} is not "
-            "installed: run `make tracing` (pip install -r requirements/tracing.lock), or unset it"
-        ) from None
-    return SpanTracing(settings, stage)
 
 
 _current: ContextVar[Span] = ContextVar("span", default=NO_SPAN)

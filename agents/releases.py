@@ -156,6 +156,7 @@ class Releases:
                 known_role.value, serving.model, serving.adapter or ""
             )
             released.set(serving.released_ms / 1000)
+        proven = {_what(p.release): p for p in self._probes.values() if p.answers}
         for role in ModelRole:
             release = self._released.get(role)
             known = self._probes.get(role)
@@ -167,8 +168,11 @@ class Releases:
                 if known.task is not None:
                     known.task.cancel()
             if release is not None and release.adapter and release.backend != BASELINE:
-                self._probes[role] = _Probe(release)
-                metrics.ADAPTER_ANSWERS.labels(role.value).set(0)
+                # A challenger that becomes champion was proven already: nobody waits for it anew.
+                before = proven.get(_what(release))
+                probe = _Probe(release, True, before.due_ms) if before else _Probe(release)
+                self._probes[role] = probe
+                metrics.ADAPTER_ANSWERS.labels(role.value).set(bool(probe.answers))
 
     async def _prove(self, probe: _Probe) -> None:
         role, adapter = probe.release.role, probe.release.adapter
@@ -189,6 +193,11 @@ class Releases:
             probe.task = None
         if self._probes.get(role) is probe:
             metrics.ADAPTER_ANSWERS.labels(role.value).set(bool(probe.answers))
+
+
+def _what(release: ModelRelease) -> tuple[str | None, ...]:
+    """Return what is proven when a release is: the adapter of this content on this server."""
+    return release.backend, release.model, release.adapter, release.adapter_digest
 
 
 def _read(value: bytes) -> ModelRelease | None:

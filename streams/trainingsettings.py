@@ -51,6 +51,10 @@ class TrainingSettings(Section):
         default=1e-3, description="Of the first step; it falls to 0 on a straight line."
     )
     max_tokens: Positive = Field(default=2_048, description="Longer examples are left out.")
+    recompute: bool = Field(
+        default=True,
+        description="Gradient checkpointing: half the memory for a quarter more time.",
+    )
     seed: int = Field(default=1, ge=0, description="The number from which all chance is drawn.")
     attempts: Positive = Field(
         default=3, description="Times that a training whose process dies is taken up."

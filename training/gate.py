@@ -12,7 +12,7 @@ from statistics import median
 
 from schemas.vocabulary import Category
 from training.dataset.examples import Example
-from training.evaluation.classification import calibration_interval
+from training.evaluation.classification import calibration_interval, overconfidence
 from training.judged import Entrant, Judged
 from training.paired import Paired, pair
 
@@ -31,8 +31,8 @@ class GateRules:
     """Fewer items than this are no regression of a category, however small the category."""
     least_json: float = 0.97
     """Least share of answers that are JSON of the schema."""
-    most_calibration_error: float = 0.12
-    """Largest calibration error of the served verdicts, at the lower end of its interval."""
+    most_overconfidence: float = 0.12
+    """Most by which served verdicts may claim more than they hold, at its interval's lower end."""
     most_slower: float = 2.0
     """Largest median latency, as a multiple of the model's in service."""
     least_items: int = 60
@@ -213,12 +213,13 @@ def _calibrated(test: Sequence[Example], mine: Entrant, rules: GateRules) -> Che
     right = [served_word(one, example) for one, example in zip(mine.test, test, strict=True)]
     if not right:
         return Check("calibration", False, "calibration cannot be measured: there are no items")
-    low, high = calibration_interval([one.served.confidence for one in mine.test], right)
+    stated = [one.served.confidence for one in mine.test]
+    low, high = calibration_interval(stated, right, measure=overconfidence)
     said = (
-        f"calibration error of the served verdicts lies between {low:.3f} and {high:.3f}, "
-        f"its lower end may be {rules.most_calibration_error:g}"
+        f"served verdicts claim between {low:.3f} and {high:.3f} more than they hold, "
+        f"the lower end may be {rules.most_overconfidence:g}"
     )
-    return Check("calibration", low <= rules.most_calibration_error, said)
+    return Check("calibration", low <= rules.most_overconfidence, said)
 
 
 def _fast(mine: Entrant, theirs: Entrant, rules: GateRules) -> Check:

@@ -67,6 +67,7 @@ def recipe_of(settings: Settings) -> Recipe:
         seed=training.seed,
         quantize=Quantize(training.quantize.value),
         device=Device(training.device.value),
+        recompute=training.recompute,
     )
 
 

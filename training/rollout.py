@@ -6,6 +6,7 @@ whether the adapter answers is for the probe to say, not for the server.
 """
 
 import asyncio
+import filecmp
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -65,7 +66,10 @@ class LocalRollout:
         if not files:
             raise ReleaseError(f"adapter {name} has no GGUF file: the local model cannot load it")
         known = {path.stem for path in self._folder.glob("*.gguf")}
-        FolderStore(self._folder).put_file(f"{name}.gguf", files[0])
+        there = self._folder / f"{name}.gguf"
+        # Written anew it would be loaded anew, and nobody be answered meanwhile.
+        if not there.is_file() or not filecmp.cmp(there, files[0], shallow=False):
+            FolderStore(self._folder).put_file(there.name, files[0])
         for stem in known - {*keep, name}:
             (self._folder / f"{stem}.gguf").unlink(missing_ok=True)
 

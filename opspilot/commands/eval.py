@@ -24,6 +24,7 @@ from opspilot.evaluating.injection import injection_figures, try_all
 from opspilot.evaluating.report import fill
 from opspilot.evaluating.servers import make_judgement
 from opspilot.logfiles import whole_lines
+from schemas.vocabulary import Category
 from streams.errors import InputError
 from streams.modelsettings import BackendName
 from training.evaluation.commands import read_commands
@@ -152,10 +153,10 @@ def _classification(
 ) -> list[Figures]:
     lines = [line.decode("utf-8", "replace") for line in whole_lines(file)]
     items = read_items(lines, file.name)
-    asked = None
+    asked, said = None, dict[str, Category]()
     if backend is not BackendName.BASELINE:
-        asked = make_judgement(backend, url, model, adapter)
-    return classification_figures(items, Inspector(load_classifier()), asked)
+        asked = make_judgement(backend, url, model, adapter, said)
+    return classification_figures(items, Inspector(load_classifier()), asked, said)
 
 
 def _detection(file: Path) -> list[Figures]:

@@ -6,7 +6,7 @@ judges as `opspilot judge` does; a model is asked through the call path of the s
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -16,10 +16,13 @@ from agents.judgement import Judgement
 from agents.logic.inspection import Inspector
 from opspilot.evaluating.figures import Figures, number
 from opspilot.evaluating.incidents import IncidentMaker
+from schemas.classification import Classification
+from schemas.incident import Incident
 from schemas.vocabulary import Category, Severity
 from training.evaluation.classification import Report, Said, report
 from training.evaluation.items import Item
 
+AT_ONCE = 4
 _MEASURES = {
     "category, strict": "strict",
     "category, lenient (`also` counts)": "lenient",
@@ -44,15 +47,23 @@ class Judged:
     latency_ms: list[float]
     tokens: int = 0
     fell_back: int = 0
+    alone: list[Category | None] | None = None
+    """What a model itself named, before the cross-check with the baseline."""
 
 
 def classification_figures(
-    items: Sequence[Item], inspector: Inspector, judgement: Judgement | None
+    items: Sequence[Item],
+    inspector: Inspector,
+    judgement: Judgement | None,
+    said: Mapping[str, Category] | None = None,
 ) -> list[Figures]:
-    """Judge all items; the model's column, if any, stands first, the constant answer last."""
+    """Judge all items; the model's column, if any, stands first, the constant answer last.
+
+    `said` is what the model itself names, by incident id, once it was asked.
+    """
     judges = [by_baseline(items, inspector)]
     if judgement is not None:
-        judges.insert(0, asyncio.run(by_model(items, judgement)))
+        judges.insert(0, asyncio.run(by_model(items, judgement, {} if said is None else said)))
     truths = [item.truth for item in items]
     reports = [report(truths, judged.said) for judged in judges]
     constant = report(truths, constant_answer(items))
@@ -60,6 +71,10 @@ def classification_figures(
         (label, *(number(getattr(one, name)) for one in (*reports, constant)))
         for label, name in _MEASURES.items()
     ]
+    if judgement is not None:
+        rows.insert(
+            1, ("category, strict, by its own word", *map(_alone, judges, [items] * 2), "-")
+        )
     for label, share in (("latency, p50 (ms)", 50), ("latency, p95 (ms)", 95)):
         rows.append(
             (label, *(f"{np.percentile(judged.latency_ms, share):.1f}" for judged in judges), "-")
@@ -83,12 +98,20 @@ def by_baseline(items: Sequence[Item], inspector: Inspector) -> Judged:
     return Judged("baseline", said, latency_ms)
 
 
-async def by_model(items: Sequence[Item], judgement: Judgement) -> Judged:
-    """Ask the model about all items, as many at once as the call path allows."""
+async def by_model(
+    items: Sequence[Item], judgement: Judgement, said: Mapping[str, Category]
+) -> Judged:
+    """Ask the model about all items, a few at once: who waits too long for a turn is not asked."""
     maker = IncidentMaker(judgement.classifier)
     incidents = [maker.make(item.service, item.lines) for item in items]
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def judged(incident: Incident) -> Classification:
+        async with turns:
+            return await judgement.classify(incident)
+
     try:
-        records = await asyncio.gather(*map(judgement.classify, incidents))
+        records = await asyncio.gather(*map(judged, incidents))
     finally:
         await judgement.close()
     answered = [record.judge for record in records if record.judge.fallback_reason is None]
@@ -99,7 +122,15 @@ async def by_model(items: Sequence[Item], judgement: Judgement) -> Judged:
         latency_ms=[record.judge.latency_ms for record in records],
         tokens=sum(record.judge.tokens for record in records),
         fell_back=len(records) - len(answered),
+        alone=[said.get(incident.id) for incident in incidents],
     )
+
+
+def _alone(judged: Judged, items: Sequence[Item]) -> str:
+    if judged.alone is None:
+        return "-"
+    right = sum(said is item.truth.category for said, item in zip(judged.alone, items, strict=True))
+    return number(right / len(items))
 
 
 def constant_answer(items: Sequence[Item]) -> list[Said]:

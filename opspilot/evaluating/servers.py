@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from agents.judgement import FixedChoice, Judgement, make_model_backend
 from agents.releases import Choice
+from opspilot.evaluating.listening import ListenedTo
+from schemas.vocabulary import Category
 from streams.errors import InputError
 from streams.modelsettings import BackendName, ModelSettings
 from streams.settings import load_settings
@@ -16,9 +18,16 @@ _NO_CAP = 1_000_000
 
 
 def make_judgement(
-    backend: BackendName, url: str | None, model: str | None, adapter: str | None
+    backend: BackendName,
+    url: str | None,
+    model: str | None,
+    adapter: str | None,
+    said: dict[str, Category] | None = None,
 ) -> Judgement:
-    """Make it; what is not given comes from the settings. Raises InputError."""
+    """Make it; what is not given comes from the settings. Raises InputError.
+
+    `said` takes up the category that the model itself names, by incident id.
+    """
     given = load_settings()
     if backend is BackendName.BASELINE:
         return Judgement(ModelSettings(), given.judge.runbook_folders)
@@ -32,9 +41,12 @@ def make_judgement(
         settings = ModelSettings.model_validate(wanted)
     except ValidationError as error:
         raise InputError(f"--backend {backend}: {error.errors()[0]['msg']}.") from None
+    server = make_model_backend(settings, given.judge.runbook_folders)
+    if server is not None and said is not None:
+        server = ListenedTo(server, said)
     return Judgement(
         settings,
         given.judge.runbook_folders,
-        backend=make_model_backend(settings, given.judge.runbook_folders),
+        backend=server,
         chooser=FixedChoice(Choice(adapter=adapter, by_baseline=False)),
     )

@@ -72,8 +72,13 @@ class StageProcess:
             "PYTHONDONTWRITEBYTECODE": "1",
             **self.variables,
         }
-        self.child = ChildProcess(stage_worker(self.stage).command, self.log_path, environment)
+        self.child = ChildProcess(self.command, self.log_path, environment)
         return self
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Return how it is started."""
+        return stage_worker(self.stage).command
 
     def __exit__(
         self,

@@ -5,7 +5,7 @@ Promise: no figure is made up where there is nothing to measure: it is None then
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,19 +132,39 @@ def quadratic_kappa(expected: Sequence[int], given: Sequence[int], grades: int) 
     return 1 - float((distance * table).sum()) / by_chance if by_chance else 0.0
 
 
-def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> float:
-    """Return the expected calibration error over five bins of equal mass (Nixon et al. 2019)."""
+def _bins(confidences: Sequence[float], right: Sequence[bool]) -> list[tuple[float, float, float]]:
+    """Return share of the items, mean confidence and share of right ones of bins of equal mass."""
     order = np.argsort(np.asarray(confidences), kind="stable")
     stated, true = np.asarray(confidences)[order], np.asarray(right, dtype=float)[order]
     bins = [part for part in np.array_split(np.arange(len(order)), _BINS) if len(part)]
-    gaps = [len(part) * abs(stated[part].mean() - true[part].mean()) for part in bins]
-    return float(sum(gaps) / len(order))
+    return [
+        (len(part) / len(order), float(stated[part].mean()), float(true[part].mean()))
+        for part in bins
+    ]
+
+
+def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> float:
+    """Return the expected calibration error over five bins of equal mass (Nixon et al. 2019)."""
+    return float(
+        sum(share * abs(stated - true) for share, stated, true in _bins(confidences, right))
+    )
+
+
+def overconfidence(confidences: Sequence[float], right: Sequence[bool]) -> float:
+    """Return how much more than it holds a judge claims: only bins that promise too much count."""
+    return float(
+        sum(share * max(0.0, stated - true) for share, stated, true in _bins(confidences, right))
+    )
 
 
 def calibration_interval(
-    confidences: Sequence[float], right: Sequence[bool], *, share: float = 0.9
+    confidences: Sequence[float],
+    right: Sequence[bool],
+    *,
+    share: float = 0.9,
+    measure: Callable[[Sequence[float], Sequence[bool]], float] = calibration_error,
 ) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the calibration error (Efron 1979).
+    """Return the percentile bootstrap interval of a `measure` of calibration (Efron 1979).
 
     It holds `share` of the draws. The error of a sample is biased upwards, more so in a redrawn
     one, so the lower end is a cautious one.
@@ -154,7 +174,7 @@ def calibration_interval(
     draws = []
     for _ in range(_BOOTSTRAP_DRAWS):
         index = chance.integers(0, len(stated), len(stated))
-        draws.append(calibration_error(list(stated[index]), list(true[index])))
+        draws.append(measure(list(stated[index]), list(true[index])))
     tail = (1 - share) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     return float(low), float(high)

@@ -94,7 +94,8 @@ def load_trainable(base: Path | str, recipe: Recipe) -> Trainable:
     except (OSError, ValueError) as error:
         raise _unusable(base, error) from None
     network.config.use_cache = False
-    network.gradient_checkpointing_enable({"use_reentrant": False})
+    if recipe.recompute:
+        network.gradient_checkpointing_enable({"use_reentrant": False})
     torch.manual_seed(recipe.seed)
     model = get_peft_model(network, _lora_config(network, recipe))
     parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)

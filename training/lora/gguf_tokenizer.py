@@ -57,8 +57,17 @@ def read_tokenizer(file: Path) -> Any | None:
     tokenizer.add_special_tokens(_added(tokens, kinds, _CONTROL))
     tokenizer.add_tokens(_added(tokens, kinds, _USER_DEFINED))
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call, unused-ignore]
-        tokenizer_object=tokenizer, **special
+        tokenizer_object=tokenizer,
+        # The server renders questions by the template of the file; training must do so too.
+        chat_template=template_of(reader),
+        **special,
     )
+
+
+def template_of(reader: GGUFReader) -> str | None:
+    """Return the chat template that the file carries, if any."""
+    found = reader.get_field("tokenizer.chat_template")
+    return None if found is None else str(found.contents())
 
 
 def merges_of(vocabulary: Mapping[str, int], scores: Sequence[float]) -> list[tuple[str, str]]:

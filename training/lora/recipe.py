@@ -56,6 +56,8 @@ class Recipe:
     quantize: Quantize = Quantize.AUTO
     device: Device = Device.AUTO
     precision: Precision = Precision.AUTO
+    recompute: bool = True
+    """Work activations out again on the way back: half the memory, a quarter more time."""
     targets: tuple[str, ...] = field(default=("q_proj", "k_proj", "v_proj", "o_proj"))
 
     def __post_init__(self) -> None:

@@ -199,6 +199,18 @@ async def test_the_challenger_has_its_share_and_its_own_probe():
             assert choice.reason is FallbackReason.ADAPTER_SILENT
 
 
+async def test_a_proven_challenger_that_becomes_champion_is_not_proven_again():
+    case = Case("new")
+    case.topic.release(CHALLENGER, "new", share=1.0)
+    assert (await case.choose()).adapter == "new"
+    asked = case.server.asked
+    case.topic.values.clear()
+    case.topic.release(CHAMPION, "new")
+    assert await case.choose(patience=0.0) == Choice("champion", "new")
+    assert case.server.asked == asked
+    assert gauge(CHAMPION) == 1
+
+
 async def test_a_release_may_be_the_baseline_itself():
     case = Case()
     case.topic.release(CHAMPION, None, backend="baseline")

@@ -10,6 +10,7 @@ from training.evaluation.classification import (
     calibration_error,
     calibration_interval,
     category_figures,
+    overconfidence,
     quadratic_kappa,
     report,
 )
@@ -70,6 +71,13 @@ def test_calibration_error():
     low, high = calibration_interval([0.9] * 100, right)
     assert 0.2 < low < 0.4 < high < 0.6
     assert calibration_interval([0.9] * 100, right) == (low, high)
+
+
+def test_only_claiming_too_much_is_overconfidence():
+    right = [True, False] * 50
+    assert overconfidence([0.9] * 100, right) == pytest.approx(0.4)
+    assert overconfidence([0.1] * 100, right) == 0
+    assert calibration_interval([0.1] * 100, right, measure=overconfidence) == (0, 0)
 
 
 def item(**changes):

@@ -7,6 +7,7 @@ from training.lora.gguf_tokenizer import merges_of, read_tokenizer
 NORMAL, UNKNOWN, CONTROL, USER, BYTE = 1, 2, 3, 4, 6
 SPACE = "\u2581"
 PIECES = ["<unk>", "<s>", "</s>", "<turn>", "\n", *(f"<0x{b:02X}>" for b in range(256))]
+TEMPLATE = "{% for turn in messages %}{{ turn['content'] }}{% endfor %}"
 WORDS = ["a", "b", "c", SPACE, "ab", "bc", SPACE + "a", "abc", SPACE + "ab"]
 
 
@@ -22,6 +23,7 @@ def _write(path, kind: str = "llama"):
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_add_space_prefix(False)
+    writer.add_chat_template(TEMPLATE)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -44,6 +46,7 @@ def test_the_best_score_merges_first(tmp_path):
     text = " abc \u00fc\na"
     assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
     assert (tokenizer.bos_token, tokenizer.eos_token) == ("<s>", "</s>")
+    assert tokenizer.chat_template == TEMPLATE, "else training renders otherwise than the server"
 
 
 def test_merges_are_all_ways_to_make_a_piece_best_first():

@@ -24,6 +24,8 @@ from streams.kafka import make_producer, started
 from streams.settings import Settings
 
 BATCH_BYTES = 512 << 10
+ACKNOWLEDGED_WITHIN_SECONDS = 60.0
+"""The client itself would try for ever where the broker has gone."""
 LONGEST_WAIT_MS = 5_000
 """A pause of the log is slept in pieces, so that the progress bar moves and Ctrl-C is heard."""
 
@@ -84,6 +86,11 @@ class Replayer:
                 await self._mark_end(producer, partitions)
             except KafkaError as error:
                 raise self._explain(error) from None
+            except TimeoutError:
+                raise BrokerError(
+                    f"Kafka at {self._settings.kafka.bootstrap} has not acknowledged lines for "
+                    f"{ACKNOWLEDGED_WITHIN_SECONDS:.0f} s: is it running, and has its disk room?"
+                ) from None
         return self._sent
 
     def _count(self, line: LogLine) -> None:
@@ -97,9 +104,10 @@ class Replayer:
         """Say on every raw partition, the idle ones too, that nothing more comes."""
         headers = [(CONTROL_HEADER, END_OF_INPUT)]
         for partition in range(partitions):
-            await producer.send_and_wait(
-                self._topic, value=None, key=b"", partition=partition, headers=headers
-            )
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN_SECONDS):
+                await producer.send_and_wait(
+                    self._topic, value=None, key=b"", partition=partition, headers=headers
+                )
 
     def _explain(self, error: KafkaError) -> BrokerError:
         if type(error).__name__ in ("UnknownTopicOrPartitionError", "KafkaTimeoutError"):
@@ -144,19 +152,21 @@ class _Batches:
         """Send what is open, and wait until the broker has all."""
         for partition in list(self._open):
             await self._send(partition)
-        await asyncio.gather(*self._sending.values())
+        async with asyncio.timeout(ACKNOWLEDGED_WITHIN_SECONDS):
+            await asyncio.gather(*self._sending.values())
         self._sending.clear()
 
     async def _send(self, partition: int) -> None:
         builder, size = self._open.pop(partition, (None, 0))
         if builder is None or not size:
             return
-        before = self._sending.pop(partition, None)
-        if before is not None:
-            await before
-        self._sending[partition] = await self._producer.send_batch(
-            builder, self._topic, partition=partition
-        )
+        async with asyncio.timeout(ACKNOWLEDGED_WITHIN_SECONDS):
+            before = self._sending.pop(partition, None)
+            if before is not None:
+                await before
+            self._sending[partition] = await self._producer.send_batch(
+                builder, self._topic, partition=partition
+            )
 
 
 class _Pace:

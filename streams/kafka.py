@@ -21,6 +21,7 @@ from streams.oauth import ClientCredentialsTokens, TokenError
 from streams.settings import KafkaSettings, SaslMechanism, SecurityProtocol
 
 START_TIMEOUT_SECONDS = 30
+STOP_TIMEOUT_SECONDS = 30
 PROBE_TIMEOUT_SECONDS = 5
 REGISTRATION_POLL_SECONDS = 0.1
 CA_VARIABLE = "OPSPILOT_KAFKA__CA_FILE"
@@ -174,8 +175,9 @@ async def stop(client: Any) -> None:
     """Close `client`, whichever kind it is."""
     close = getattr(client, "stop", None) or client.close
     try:
-        await close()
-    except KafkaError:
+        # A producer waits for its last messages for ever, also where the broker has gone.
+        await asyncio.wait_for(close(), STOP_TIMEOUT_SECONDS)
+    except (KafkaError, TimeoutError):
         # A client that could not start has nothing to close that matters.
         return
 

@@ -21,7 +21,7 @@ def judgement_of(stage: Stage) -> Judgement:
     backend = make_model_backend(settings.model, folders)
     if backend is None:
         return Judgement(settings.model, folders)
-    releases = Releases(CompactedTopic(settings, MODELS), backend)
+    releases = Releases(CompactedTopic(settings, MODELS), backend, adapter=settings.model.adapter)
 
     async def follow_releases() -> None:
         await releases.follow()

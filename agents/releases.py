@@ -76,9 +76,12 @@ class Releases:
         source: Source,
         backend: Backend,
         *,
+        adapter: str | None = None,
         now_ms: Callable[[], int] = monotonic_ms,
         probe_call_seconds: float = PROBE_CALL_SECONDS,
     ) -> None:
+        """`adapter` is the champion's where nobody was released."""
+        self._default = default_champion(backend.name, adapter)
         self._source = source
         self._backend = backend
         self._now_ms = now_ms
@@ -150,6 +153,8 @@ class Releases:
 
     def _take_in(self, releases: list[ModelRelease]) -> None:
         self._released = {release.role: release for release in releases}
+        if self._default is not None:
+            self._released.setdefault(ModelRole.CHAMPION, self._default)
         metrics.MODEL_RELEASED.clear()
         for known_role, serving in self._released.items():
             released = metrics.MODEL_RELEASED.labels(
@@ -193,6 +198,22 @@ class Releases:
             probe.task = None
         if self._probes.get(role) is probe:
             metrics.ADAPTER_ANSWERS.labels(role.value).set(bool(probe.answers))
+
+
+def default_champion(
+    backend: str, adapter: str | None, model: str | None = None
+) -> ModelRelease | None:
+    """Return the champion that the settings name, who serves until somebody is released."""
+    if adapter is None:
+        return None
+    return ModelRelease(
+        role=ModelRole.CHAMPION,
+        backend=backend,
+        model=model or "the base",
+        adapter=adapter,
+        reason="named in the settings",
+        released_ms=0,
+    )
 
 
 def _what(release: ModelRelease) -> tuple[str | None, ...]:

@@ -28,6 +28,9 @@ from training.roles import Change, Roles
 from training.rollout import make_rollout
 from training.trial import BASELINE, InService, try_candidate
 
+MOST_AT_ONCE = 4
+"""Questions of a trial at once: people's incidents come first on the same server."""
+
 
 class Learning:
     """The learning loop of these settings, around one training."""
@@ -75,8 +78,12 @@ class Learning:
         self, request: RetrainingRequest, name: str, adapter: Path, server: Server, roles: Roles
     ) -> Manifest:
         await bring_up(name, adapter, server, roles)
+        takes = (await server.backend.describe()).max_concurrent or 1
         verdict = await try_candidate(
-            adapter.with_name("data"), Asking(server.backend, name), _in_service(roles), adapter
+            adapter.with_name("data"),
+            Asking(server.backend, name, at_once=min(MOST_AT_ONCE, takes)),
+            _in_service(roles),
+            adapter,
         )
         decision = verdict.decision
         add_figures(adapter, verdict.figures)

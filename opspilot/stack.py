@@ -15,6 +15,7 @@ from pathlib import Path
 from opspilot.local.broker import BrokerOptions, EmbeddedBroker
 from opspilot.local.environment import LocalEnvironment
 from opspilot.local.model.beside import RunningModel, judge_variables, running_model
+from opspilot.local.model.files import shipped_adapter
 from opspilot.local.resolve import resolve_broker
 from opspilot.local.supervisor import Supervisor, explain_failure
 from opspilot.local.worker import WorkerSpec, WorkerState, WorkerStatus, stage_worker
@@ -226,7 +227,8 @@ def _model_of(
 
 def _judging(plan: StackPlan, settings: Settings, model: RunningModel) -> dict[str, str]:
     judges = sum(plan.members.get(stage, 1) for stage in JUDGES)
-    return judge_variables(model.url, settings.model.local_slots, judges, os.environ)
+    slots, own = settings.model.local_slots, shipped_adapter(settings.model.local_file)
+    return judge_variables(model.url, slots, judges, os.environ, own.stem if own else None)
 
 
 def _make_folder(folder: Path) -> None:

@@ -34,6 +34,11 @@ class ModelSettings(Section):
     name: str | None = Field(
         default=None, description="The model's name there; unset: the one that the server names."
     )
+    adapter: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Adapter that judges where none was released; unset: the base model.",
+    )
     api_key: SecretStr | None = Field(
         default=None, description="Sent as a bearer token; unset: HF_TOKEN, where that is set."
     )

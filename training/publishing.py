@@ -4,8 +4,10 @@ Comes in: settings, changes of roles. Goes out: acknowledged records. Promise: e
 the broker before the next is sent, so that a reader never sees both roles empty in between.
 """
 
+from dataclasses import replace
 from typing import Any
 
+from agents.releases import default_champion
 from schemas.envelope import cloud_event_headers
 from schemas.topics import MODELS
 from streams.compacted import CompactedTopic
@@ -16,12 +18,16 @@ SOURCE = "release"
 
 
 async def roles_now(settings: Settings) -> Roles:
-    """Return who serves; raises BrokerError."""
+    """Return who serves, by the topic or else by the settings; raises BrokerError."""
     topic = CompactedTopic(settings, MODELS)
     try:
-        return read_roles(await topic.read())
+        roles = read_roles(await topic.read())
     finally:
         await topic.close()
+    if roles.champion is not None:
+        return roles
+    model = settings.model
+    return replace(roles, champion=default_champion(model.backend, model.adapter, model.name))
 
 
 async def publish_changes(producer: Any, settings: Settings, changes: tuple[Change, ...]) -> None:

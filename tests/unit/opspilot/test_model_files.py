@@ -14,7 +14,15 @@ from opspilot.local.model.engine import (
     parse_load,
     thread_budget,
 )
-from opspilot.local.model.files import MOST_ADAPTERS, find_adapters, find_model
+from opspilot.local.model.files import (
+    MOST_ADAPTERS,
+    SHIPPED,
+    find_adapters,
+    find_model,
+    shipped_adapter,
+    with_shipped,
+)
+from opspilot.local.model.gguf import read_header
 from opspilot.local.model.gguf import read_header
 from opspilot.stack import JUDGES, STAGES, StackPlan, worker_specs
 from streams.errors import ConfigurationError
@@ -98,6 +106,25 @@ def test_a_folder_that_is_not_there_holds_no_adapters(tmp_path: Path):
     assert find_adapters(tmp_path / "absent", "gemma3") == ((), ())
 
 
+def test_the_adapter_that_ships_stands_first_and_only_beside_its_own_model(tmp_path: Path):
+    path = write_gguf(tmp_path / "mine.gguf", adapter_fields("gemma3"))
+    found, _ = find_adapters(tmp_path, "gemma3")
+    assert [one.name for one in with_shipped(found, None)] == [SHIPPED, "mine"]
+    assert with_shipped(found, path) == found
+    assert shipped_adapter(path) is None
+    own = shipped_adapter(None)
+    assert own is not None
+    header = read_header(own)
+    assert (header.is_adapter, header.architecture) == (True, "gemma3")
+    assert own.stat().st_size < 6_000_000
+    assert "Gemma Terms of Use" in own.with_name("NOTICE.txt").read_text()
+    assert "Section 3" in own.with_name("GEMMA_TERMS.txt").read_text()
+    # One of its name in the folder is a newer one that somebody put there.
+    write_gguf(tmp_path / f"{SHIPPED}.gguf", adapter_fields("gemma3"))
+    found, _ = find_adapters(tmp_path, "gemma3")
+    assert with_shipped(found, None) == found
+
+
 def test_a_template_is_set_only_for_a_gemma_without_one(tmp_path: Path):
     bare = find_model(write_model(tmp_path / "bare.gguf"), tmp_path)
     assert chat_template(bare) == GEMMA_TEMPLATE
@@ -132,6 +159,11 @@ def test_judges_share_the_slots_and_what_a_person_set_stays():
     assert told["OPSPILOT_MODEL__MAX_CONCURRENT"] == "2"
     assert "OPSPILOT_MODEL__MAX_PROMPT_TOKENS" not in told
     assert judge_variables(url, 1, 3, {})["OPSPILOT_MODEL__MAX_CONCURRENT"] == "1"
+    assert "OPSPILOT_MODEL__ADAPTER" not in told
+    assert judge_variables(url, 1, 1, {}, "own")["OPSPILOT_MODEL__ADAPTER"] == "own"
+    assert "OPSPILOT_MODEL__ADAPTER" not in judge_variables(
+        url, 1, 1, {"OPSPILOT_MODEL__ADAPTER": "mine"}, "own"
+    )
 
 
 def test_only_the_judges_are_told_of_the_model():

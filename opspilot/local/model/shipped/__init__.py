@@ -1,0 +1,1 @@
+"""This project's own adapter for the packaged Gemma, with the terms that it comes under."""

@@ -91,6 +91,7 @@ class _Drift:
         self._around = Surroundings(settings, now_ms() - self._rules.window_ms)
         self._lock = asyncio.Lock()
         self._memo: tuple[bytes, DriftState] | None = None
+        self._measured: set[Arm] = set()
         for outcome in ("right", "wrong", "withdrawn"):
             metrics.FEEDBACK.labels(outcome)
 
@@ -264,10 +265,14 @@ class _Drift:
 
     def _measure(self, state: DriftState) -> None:
         metrics.FEEDBACK_WAITING.set(len(state.waiting))
-        # An arm of which no word counts any more has no score either.
-        for gauge in _OF_ARMS:
-            gauge.clear()
-        for arm in {vote.arm for vote in state.votes}:
+        arms = {vote.arm for vote in state.votes}
+        # An arm of which no word counts any more has no score either. Only such are removed: a
+        # scrape may come at any moment, and must not find a gap.
+        for arm in self._measured - arms:
+            for gauge in _OF_ARMS:
+                gauge.remove(arm.model, arm.adapter or "")
+        self._measured = arms
+        for arm in arms:
             score = self._score(state, arm)
             labels = arm.model, arm.adapter or ""
             metrics.MODEL_DRIFT_SCORE.labels(*labels).set(score.score)

@@ -155,9 +155,13 @@ async def test_drift_asks_once_across_a_kill_and_a_bad_challenger_goes(
             (*_, last) = map(DriftScore.from_bytes, await drift.until(bool, "score"))
         assert (last.score, last.samples, last.people) == (0.4, WORDS, 1)
         assert last.error_rate_low < 0.4 < last.error_rate_high
-        page = worker.get("/metrics")[1]
-        assert f'model_drift_score{{adapter="",model="{MODEL}"}} 0.4' in page
-        assert f'incident_classification_accuracy{{adapter="",model="{MODEL}"}} 0.6' in page
+        # The gauges follow the state, which is written after the score is published.
+        labels = f'{{adapter="",model="{MODEL}"}}'
+        for line in (
+            f"model_drift_score{labels} 0.4",
+            f"incident_classification_accuracy{labels} 0.6",
+        ):
+            worker.until(lambda line=line: line in worker.get("/metrics")[1], line)
 
         champion = ModelRelease(
             role=ModelRole.CHAMPION, backend="openai", model=MODEL, released_ms=now_ms()

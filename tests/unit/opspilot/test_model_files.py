@@ -23,7 +23,6 @@ from opspilot.local.model.files import (
     with_shipped,
 )
 from opspilot.local.model.gguf import read_header
-from opspilot.local.model.gguf import read_header
 from opspilot.stack import JUDGES, STAGES, StackPlan, worker_specs
 from streams.errors import ConfigurationError
 

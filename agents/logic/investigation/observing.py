@@ -43,8 +43,12 @@ def row_text(row: Mapping[str, Plain]) -> str:
 
 
 def row_texts(observation: Observation) -> tuple[str, ...]:
-    """Return all untrusted text of an observation, for comparing answers with it."""
-    return (*(row_text(row) for row in observation.shown), observation.lead)
+    """Return all untrusted text of an observation, for comparing answers with it.
+
+    The values alone: with the names of our columns, `category: Network` would speak to a model.
+    """
+    rows = (cut(" | ".join(map(_cell, row.values())), _MAX_ROW) for row in observation.shown)
+    return (*rows, observation.lead)
 
 
 def _cell(value: Plain) -> str:

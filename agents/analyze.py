@@ -29,7 +29,8 @@ from schemas.ledger import LedgerEntry
 from schemas.topics import ANALYZE_STATE, FINDINGS, LEDGER, LOGS_DIGESTS
 from schemas.vocabulary import FindingPhase
 from streams import metrics
-from streams.app import Delivery, Stage
+from streams.app import Stage
+from streams.delivery import Delivery
 from streams.errors import DecodeError
 from streams.outbox import Letter
 from streams.settings import AnalyzeSettings, Settings

@@ -17,7 +17,8 @@ from schemas.incident import Incident
 from schemas.topics import CORRELATE_STATE, FINDINGS, INCIDENTS
 from schemas.vocabulary import IncidentStatus
 from streams import metrics
-from streams.app import Delivery, Stage
+from streams.app import Stage
+from streams.delivery import Delivery
 from streams.outbox import Letter
 from streams.settings import CorrelateSettings, Settings
 

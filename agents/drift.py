@@ -27,9 +27,10 @@ from schemas.topics import (
     TRAINING_RESULTS,
 )
 from streams import metrics
-from streams.app import Delivery, Removal, Stage
+from streams.app import Stage
 from streams.clock import now_ms
 from streams.deadletters import DeadLetter
+from streams.delivery import Delivery, Removal
 from streams.learningsettings import DAY_MS, HOUR_MS, TriggerPolicy
 from streams.outbox import Letter
 from streams.personkeys import read_person_keys

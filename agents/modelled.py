@@ -10,8 +10,9 @@ from agents.llm.reasons import FallbackReason
 from agents.releases import Releases
 from schemas.topics import MODELS, Topic
 from streams import metrics
-from streams.app import Delivery, Stage
+from streams.app import Stage
 from streams.compacted import CompactedTopic
+from streams.delivery import Delivery
 
 
 def judgement_of(stage: Stage) -> Judgement:

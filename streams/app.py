@@ -10,20 +10,19 @@ import logging
 import os
 import traceback
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn, Union
+from typing import Any, NoReturn
 
 import faust
 from aiokafka.errors import KafkaError
 from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
 from faust.types import TP, EventT
-from pydantic import Field, TypeAdapter, ValidationError
 
 from schemas.base import Record
 from schemas.topics import Topic
 from streams import metrics
 from streams.clock import FreezeWatch, monotonic_ms, now_ms
 from streams.deadletters import DeadLetter
+from streams.delivery import Delivery, Reader, Removal, decode, make_reader
 from streams.errors import BrokerError, DecodeError
 from streams.kafka import (
     client_options,
@@ -44,38 +43,8 @@ log = logging.getLogger(__name__)
 WATCH_INTERVAL_SECONDS = 0.25
 EXIT_UNRECOVERABLE = 70
 
-Handler = Callable[["Delivery"], Awaitable[None]]
-RemovalHandler = Callable[["Removal"], Awaitable[None]]
-Reader = TypeAdapter[Record]
-
-
-class Delivery:
-    """One decoded record and where it came from."""
-
-    __slots__ = (
-        *("appended_ms", "headers", "key", "offset", "partition", "record", "traceparent", "value"),
-    )
-
-    def __init__(self, record: Record, event: EventT[Any]) -> None:
-        self.record = record
-        self.key: bytes = event.message.key or b""
-        self.value: bytes = event.message.value or b""
-        self.appended_ms = int(event.message.timestamp * 1000)
-        """When the broker took it in: our topics carry append time."""
-        self.partition: int = event.message.partition
-        self.offset: int = event.message.offset
-        self.headers = dict(event.message.headers or {})
-        self.traceparent: str | None = None
-        """The W3C trace context that outputs carry: our own span's, else what came in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """A tombstone: nothing stands under `key` any more."""
-
-    key: bytes
-    partition: int
-    offset: int
+Handler = Callable[[Delivery], Awaitable[None]]
+RemovalHandler = Callable[[Removal], Awaitable[None]]
 
 
 class Stage:
@@ -221,7 +190,7 @@ class Stage:
             try:
                 record = decode(event.message.value, reader)
                 if record is not None:
-                    await self._work(Delivery(record, event), event, handler)
+                    await self._work(Delivery(record, event.message), event, handler)
                 elif removed is not None:
                     source = event.message
                     await removed(Removal(source.key or b"", source.partition, source.offset))
@@ -291,28 +260,6 @@ class Stage:
                     await self._sequence.mend_stalls()
             except (KafkaError, BrokerError) as error:
                 self._end(f"it cannot read on: {error}")
-
-
-def make_reader(types: Iterable[type[Record]]) -> Reader:
-    """Build the validator of a topic's messages, told apart by their field `type`."""
-    kinds = tuple(types)
-    if len(kinds) == 1:
-        return TypeAdapter(kinds[0])
-    union: Any = Union[kinds]  # noqa: UP007 - the members are known only at run time
-    return TypeAdapter(Annotated[union, Field(discriminator="type")])
-
-
-def decode(value: bytes | None, reader: Reader) -> Record | None:
-    """Read one message; None is a tombstone; raises DecodeError naming field, value and fault."""
-    if value is None:
-        return None
-    try:
-        return reader.validate_json(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the message"
-        shown = repr(first.get("input"))[:80]
-        raise DecodeError("invalid-record", f"{field}={shown}: {first['msg']}") from None
 
 
 def _make_app(name: str, settings: Settings) -> faust.App:

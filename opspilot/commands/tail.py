@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from opspilot.reading import TopicReader
 from opspilot.render import headline, plain, result_console
 from schemas.topics import INCIDENTS, TOPICS, Topic
-from streams.app import decode, make_reader
+from streams.delivery import decode, make_reader
 from streams.errors import DecodeError, InputError
 from streams.settings import Settings, load_settings
 

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.digest import LogDigest, Progress
 from schemas.services import ServiceInfo
-from streams.app import decode, make_reader
+from streams.delivery import decode, make_reader
 from streams.errors import DecodeError
 
 PROGRESS = Progress(partitions=(), raw_partitions=1, sent_ms=5)

@@ -4,17 +4,14 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.frame import frame, processes
 from dashboards.panels import Look, Query, Words, graph, number
+from dashboards.promql import RATE, quantile
 
 CHOSEN = 'job=~"$job",instance=~"$instance"'
 SERIES = "http_request_duration_seconds"
-RATE = "[$__rate_interval]"
 
 
 def _quantile(share: float, by: str = "") -> str:
-    grouped = f"{by}, le" if by else "le"
-    return (
-        f"histogram_quantile({share}, sum by ({grouped}) (rate({SERIES}_bucket{{{CHOSEN}}}{RATE})))"
-    )
+    return quantile(share, SERIES, f"{{{CHOSEN}}}", by)
 
 
 def make() -> Dashboard:

@@ -4,10 +4,10 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.frame import STAGES, frame, processes
 from dashboards.panels import Look, Query, Words, graph, number
+from dashboards.promql import RATE
 
 CHOSEN = '{job=~"$job",instance=~"$instance"}'
 NAMED = "{{job}} {{instance}}"
-RATE = "[$__rate_interval]"
 
 
 def make() -> Dashboard:

@@ -4,15 +4,14 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.frame import frame
 from dashboards.panels import Look, Query, Words, bars, graph, number
+from dashboards.promql import RATE, quantile
 
-RATE = "[$__rate_interval]"
 DELAY = "opspilot_end_to_end_delay_seconds"
 OPEN = "while an incident is open"
 
 
 def _delay(share: float, stage: str, window: str) -> str:
-    buckets = f'rate({DELAY}_bucket{{stage="{stage}"}}{window})'
-    return f"histogram_quantile({share}, sum by (le) ({buckets}))"
+    return quantile(share, DELAY, f'{{stage="{stage}"}}', window=window)
 
 
 def make() -> Dashboard:

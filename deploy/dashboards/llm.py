@@ -4,16 +4,15 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.frame import frame
 from dashboards.panels import Look, Query, Words, graph, number
+from dashboards.promql import RATE, quantile
 
 CHOSEN = '{stage=~"$stage",backend=~"$backend"}'
 STAGE = '{stage=~"$stage"}'
-RATE = "[$__rate_interval]"
 SERVER = "where a model server is configured"
 
 
 def _latency(share: float) -> str:
-    buckets = f"rate(llm_inference_latency_seconds_bucket{CHOSEN}{RATE})"
-    return f"histogram_quantile({share}, sum by (backend, stage, le) ({buckets}))"
+    return quantile(share, "llm_inference_latency_seconds", CHOSEN, "backend, stage")
 
 
 def make() -> Dashboard:
@@ -47,7 +46,7 @@ def _numbers() -> tuple[object, ...]:
                 "Fallbacks",
                 "Share of judgements and plans of 15 minutes that the baseline gave because no "
                 "model's answer could be had; bounded calls and hostile lines left out.",
-                "where a model server is configured",
+                SERVER,
             ),
             Look("percentunit", 6, red_from=0.2, alerts=("OpsPilotFallbacks",)),
             Query(f"max(stage:opspilot_llm_fallbacks:share15m{STAGE})"),
@@ -80,7 +79,7 @@ def _calls() -> tuple[object, ...]:
             Words(
                 "Fallbacks by reason",
                 "Answers that the baseline gave in a model's place.",
-                "where a model server is configured",
+                SERVER,
             ),
             Look("short", stacked=True, alerts=("OpsPilotFallbacks",)),
             Query(

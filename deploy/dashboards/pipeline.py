@@ -4,15 +4,14 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.frame import frame
 from dashboards.panels import Look, Query, Words, graph, number
+from dashboards.promql import RATE, quantile
 
-RATE = "[$__rate_interval]"
 DELAY = "opspilot_end_to_end_delay_seconds"
 STAGE = 'stage=~"$stage"'
 
 
 def _delay(share: float) -> str:
-    buckets = f"rate({DELAY}_bucket{{{STAGE}}}{RATE})"
-    return f"histogram_quantile({share}, sum by (stage, le) ({buckets}))"
+    return quantile(share, DELAY, f"{{{STAGE}}}", "stage")
 
 
 def make() -> Dashboard:
@@ -100,11 +99,7 @@ def _flow() -> tuple[object, ...]:
         graph(
             Words("A round of ingest", "Time to reduce and publish one round of batches, p95."),
             Look("s"),
-            Query(
-                "histogram_quantile(0.95, "
-                f"sum by (le) (rate(opspilot_batch_seconds_bucket{RATE})))",
-                "p95",
-            ),
+            Query(quantile(0.95, "opspilot_batch_seconds"), "p95"),
         ),
     )
 

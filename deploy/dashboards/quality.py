@@ -4,11 +4,11 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.frame import frame
 from dashboards.panels import Look, Query, Words, bars, graph, number
+from dashboards.promql import RATE
 
 CHOSEN = '{model=~"$model"}'
 BY = "max by (model, adapter)"
 LEGEND = "{{model}} {{adapter}}"
-RATE = "[$__rate_interval]"
 FEEDBACK = "once people have given feedback"
 
 

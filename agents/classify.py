@@ -6,7 +6,7 @@ so a verdict that the broker has is never asked for again, and an older never re
 
 import msgspec
 
-from agents.delays import FIRST_REVISION, observe_delay
+from agents.delays import observe_judged
 from agents.judgement import CLASSIFY
 from agents.modelled import backlog_behind, judgement_of
 from schemas.classification import Classification
@@ -15,7 +15,8 @@ from schemas.incident import Incident
 from schemas.topics import CLASSIFICATIONS, INCIDENTS
 from schemas.vocabulary import Category, IncidentStatus, Severity
 from streams import metrics
-from streams.app import Delivery, Stage
+from streams.app import Stage
+from streams.delivery import Delivery
 from streams.settings import Settings
 
 
@@ -71,6 +72,4 @@ def _measure(record: Classification) -> None:
     metrics.CLASSIFICATIONS_OUT.labels(record.category, record.severity).inc()
     if record.abstained:
         metrics.ABSTENTIONS.inc()
-    if record.revision == FIRST_REVISION:
-        anomalies = record.incident.analysis.anomalies
-        observe_delay(CLASSIFY, record.incident.appended_ms, (a.kind for a in anomalies))
+    observe_judged(CLASSIFY, record)

@@ -5,7 +5,7 @@ the stage's state; no plan holds an unblocked destructive command, and nothing i
 """
 
 from agents.classify import revision_of
-from agents.delays import FIRST_REVISION, observe_delay
+from agents.delays import observe_judged
 from agents.judgement import RECOMMEND
 from agents.modelled import backlog_behind, judgement_of
 from agents.services import ServiceDirectory
@@ -15,7 +15,8 @@ from schemas.remediation import CommandVerdict, RemediationPlan
 from schemas.topics import CLASSIFICATIONS, REMEDIATIONS
 from schemas.vocabulary import Category
 from streams import metrics
-from streams.app import Delivery, Stage
+from streams.app import Stage
+from streams.delivery import Delivery
 from streams.settings import Settings
 
 
@@ -65,6 +66,4 @@ def _measure(plan: RemediationPlan, classification: Classification) -> None:
     for step in plan.steps:
         if step.command is not None:
             metrics.COMMANDS_JUDGED.labels(step.command.verdict).inc()
-    if classification.revision == FIRST_REVISION:
-        anomalies = classification.incident.analysis.anomalies
-        observe_delay(RECOMMEND, classification.incident.appended_ms, (a.kind for a in anomalies))
+    observe_judged(RECOMMEND, classification)

@@ -20,7 +20,7 @@ from opspilot.local.environment import LocalEnvironment
 from opspilot.local.model.beside import running_model
 from opspilot.local.process import ChildProcess
 from opspilot.local.runtime import find_runtime
-from schemas.learning import RetrainingRequest, RetrainingResult, TrainingState
+from schemas.learning import ENDED, RetrainingRequest, RetrainingResult, TrainingState
 from schemas.topics import TRAINING_REQUESTS, TRAINING_RESULTS
 from streams.admin import create_topics
 from streams.clock import monotonic_ms
@@ -34,7 +34,7 @@ COMMAND = "make learn"
 POLL_SECONDS = 5.0
 WANTED_GAIN = 0.2
 REQUEST = "learning-run"
-ENDED = (TrainingState.RELEASED, TrainingState.REFUSED, TrainingState.FAILED)
+MODEL = "gemma-3-270m"
 # One epoch of short questions: what a CPU of two cores learns in some minutes. Few answers are
 # asked for at once, since the base model, which knows no end, takes seconds for each.
 RECIPE = {
@@ -130,7 +130,7 @@ async def _ask(settings: Settings) -> None:
     """Ask for a training as drift does."""
     request = RetrainingRequest(
         id=REQUEST,
-        model="gemma-3-270m",
+        model=MODEL,
         reason="`make learn`",
         drift=1.0,
         feedback_count=0,
@@ -138,7 +138,7 @@ async def _ask(settings: Settings) -> None:
     )
     topic = settings.topics.name(TRAINING_REQUESTS)
     async with started(make_producer(settings.kafka), settings.kafka) as producer:
-        await producer.send_and_wait(topic, key=b"gemma-3-270m", value=request.to_bytes())
+        await producer.send_and_wait(topic, key=MODEL.encode(), value=request.to_bytes())
 
 
 async def _result(settings: Settings, trainer: ChildProcess) -> RetrainingResult:

@@ -24,6 +24,11 @@ class ShapeEvidence(Part):
     """How much the wording alone reports a problem, by the baseline classifier."""
     examples: tuple[LongText, ...] = ()
 
+    @property
+    def text(self) -> str:
+        """Return what it is judged by: a line as it came, else the shape itself."""
+        return self.examples[0] if self.examples else self.shape
+
 
 class Finding(Record):
     """One step of one condition; counts are cumulative since the condition opened."""

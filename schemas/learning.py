@@ -90,6 +90,10 @@ class TrainingState(StrEnum):
     """Feedback took an adapter out of service again."""
 
 
+ENDED = (TrainingState.RELEASED, TrainingState.REFUSED, TrainingState.FAILED)
+"""What becomes of a job that has run: one of these."""
+
+
 class RetrainingResult(Record):
     """What came of a request: RetrainingResult of the requirements."""
 

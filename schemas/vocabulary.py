@@ -64,6 +64,11 @@ class FindingKind(StrEnum):
     REPORTED = "reported"
     """Described by a person with `opspilot submit`, not found in lines."""
 
+    @property
+    def is_absence(self) -> bool:
+        """Tell whether it is found by lines that do not come."""
+        return self in (FindingKind.SILENCE, FindingKind.DROP)
+
 
 class FindingPhase(StrEnum):
     """Where a condition stands in its life."""

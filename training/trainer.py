@@ -19,7 +19,7 @@ from aiokafka import (
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from schemas.learning import RetrainingRequest, RetrainingResult, TrainingState
+from schemas.learning import ENDED, RetrainingRequest, RetrainingResult, TrainingState
 from schemas.topics import TRAINING_REQUESTS, TRAINING_RESULTS
 from streams import metrics
 from streams.clock import FreezeWatch, monotonic_ms, now_ms
@@ -36,7 +36,6 @@ STAGE = "trainer"
 POLL_MS = 500
 TICK_SECONDS = 0.25
 PROGRESS_EVERY_MS = 5_000
-ENDS = (TrainingState.RELEASED, TrainingState.REFUSED, TrainingState.FAILED)
 
 
 class Trainer:
@@ -54,7 +53,7 @@ class Trainer:
         self._task: asyncio.Task[None] | None = None
         self._last_progress_ms = 0
         self.ready = False
-        for state in ENDS:
+        for state in ENDED:
             # From 0 on: a rate sees only what a series had a value before.
             metrics.TRAINING_RESULTS.labels(state.value)
         self.last_done_ms = monotonic_ms()

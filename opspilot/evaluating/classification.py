@@ -73,7 +73,7 @@ def classification_figures(
     ]
     if judgement is not None:
         rows.insert(
-            1, ("category, strict, by its own word", *map(_alone, judges, [items] * 2), "-")
+            1, ("category, strict, by its own word", *(_alone(one, items) for one in judges), "-")
         )
     for label, share in (("latency, p50 (ms)", 50), ("latency, p95 (ms)", 95)):
         rows.append(

@@ -21,6 +21,7 @@ from agents.logic.windows.grading import Grader
 from opspilot.local.ports import free_port
 from schemas.classification import Classification
 from schemas.learning import (
+    ENDED,
     Feedback,
     ModelRelease,
     ModelRole,
@@ -49,7 +50,6 @@ pytestmark = pytest.mark.kafka
 PEOPLE = {name: f"a key that only {name} has" for name in ("ana", "ben", "cleo", "dan")}
 KNOWN = [category for category in Category if category not in MISTAKEN]
 MOST_TRIES = 40
-ENDED = (TrainingState.RELEASED, TrainingState.REFUSED, TrainingState.FAILED)
 
 
 class TrainerProcess(StageProcess):

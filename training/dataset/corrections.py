@@ -42,10 +42,7 @@ def evidence_votes(
     """Return the category that each incident's lines speak for by themselves."""
     votes: dict[str, Category] = {}
     for incident_id, verdict in verdicts.items():
-        lines = [
-            Evidence(shape.examples[0] if shape.examples else shape.shape, shape.level, shape.count)
-            for shape in _evidence(verdict)
-        ]
+        lines = [Evidence(shape.text, shape.level, shape.count) for shape in _evidence(verdict)]
         if lines:
             votes[incident_id] = judge(verdict.incident.service, lines, classifier).category
     return votes

@@ -20,7 +20,6 @@ MERGE_START_MS = 600_000
 """Two services' troubles are one only if they began within ten minutes of each other."""
 LEAST_MS = 300_000
 """Trouble that lines report is believed to last so long: it clears only after as much quiet."""
-_ABSENT = frozenset({FindingKind.SILENCE, FindingKind.DROP})
 
 
 class Condition(Part):
@@ -49,7 +48,7 @@ class Condition(Part):
     def reach_ms(self) -> int:
         """Return until when it lasted at least, as far as is known: it never goes back."""
         first = self.first
-        least_ms = 0 if first.kind in _ABSENT else LEAST_MS
+        least_ms = 0 if first.kind.is_absence else LEAST_MS
         return max(self.latest.slot_ms, first.opened_ms + least_ms)
 
     @property

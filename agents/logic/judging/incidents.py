@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from agents.logic.answers.suspicion import speaks
 from agents.logic.judging.classifier import Classifier
 from agents.logic.judging.verdict import Evidence, Verdict, judge
-from schemas.finding import ShapeEvidence
 from schemas.incident import Incident
 from schemas.vocabulary import FindingKind
 
@@ -27,11 +26,11 @@ def judge_incident(incident: Incident, classifier: Classifier) -> Verdict:
     kind = leading_kind(incident.kinds)
     evidence = [
         Evidence(
-            text=text_of(shape),
+            text=shape.text,
             level=shape.level,
             count=max(1, shape.count),
             kind=kind,
-            aside=speaks(text_of(shape)),
+            aside=speaks(shape.text),
         )
         for shape in incident.analysis.evidence
     ]
@@ -53,8 +52,3 @@ def leading_kind(kinds: Sequence[FindingKind]) -> FindingKind | None:
     if len(kinds) == 1:
         return kinds[0]
     return max((kind for kind in kinds if kind in SHARPNESS), key=SHARPNESS.index, default=None)
-
-
-def text_of(shape: ShapeEvidence) -> str:
-    """Return the text by which a shape is judged."""
-    return shape.examples[0] if shape.examples else shape.shape

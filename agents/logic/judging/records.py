@@ -4,7 +4,6 @@ Comes in: an incident, the verdict on it, who judged. Goes out: a Classification
 plan can be made from the record alone.
 """
 
-from agents.logic.judging.incidents import text_of
 from agents.logic.judging.verdict import Verdict
 from agents.logic.judging.words import words_of
 from schemas.classification import Classification, IncidentBrief, Judge
@@ -52,7 +51,5 @@ def to_record(
 def _standing(incident: Incident, verdict: Verdict) -> tuple[ShapeEvidence, ...]:
     """Return the shapes that the verdict rests on: a plan is made for them alone."""
     shapes = incident.analysis.evidence
-    standing = tuple(
-        shape for shape in shapes if tuple(words_of(text_of(shape))) in verdict.rests_on
-    )
+    standing = tuple(shape for shape in shapes if tuple(words_of(shape.text)) in verdict.rests_on)
     return standing or shapes

@@ -180,10 +180,7 @@ def _told(
 
 def _voices(evidence: Sequence[ShapeEvidence]) -> tuple[tuple[str, int], ...]:
     """Return a line of each shape and its count; the logarithm keeps a flood from shouting."""
-    return tuple(
-        (shape.examples[0] if shape.examples else shape.shape, 1 + shape.count.bit_length())
-        for shape in evidence
-    )
+    return tuple((shape.text, 1 + shape.count.bit_length()) for shape in evidence)
 
 
 def _good_matches(query: Query, library: RunbookLibrary) -> list[Match]:

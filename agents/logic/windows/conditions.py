@@ -29,7 +29,6 @@ STEPS_MS = (SETTLE_MS, 60_000, 300_000, 900_000, 3_600_000)
 """Times since opening at which an open condition is told again; the last one repeats."""
 MAX_SHAPES = 6
 MAX_SOURCES = 8
-_ABSENT = (FindingKind.SILENCE, FindingKind.DROP)
 _RECOVERED_SLOTS = 2
 
 
@@ -78,7 +77,7 @@ def _support(
 ) -> None:
     """Add the slot's lines to a condition that is open."""
     kind = FindingKind(condition.kind)
-    if kind in _ABSENT:
+    if kind.is_absence:
         condition.recovered = 0 if signal else condition.recovered + 1
         if signal:
             condition.last_slot_ms = slot_ms
@@ -171,7 +170,7 @@ def _clear(
     rules: AnalyzeRules,
 ) -> Iterator[Finding]:
     for name, condition in list(state.conditions.items()):
-        if condition.kind in _ABSENT:
+        if FindingKind(condition.kind).is_absence:
             over = condition.recovered >= _RECOVERED_SLOTS and slot.events > 0
         else:
             over = slot_ms - condition.last_slot_ms >= rules.clear_after_ms

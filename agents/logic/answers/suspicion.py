@@ -34,6 +34,7 @@ _SPEECH = re.compile(
     r"|\bdo not (?:escalate|page|alert|wake)\b"
     r"|\b(?:recommend|suggest|include|add|propose|insert|write)\b.{0,40}\b(?:command|step|action|plan"
     r"|remediation|runbook|link|url)\b"
+    r"|#\s*(?:symptoms|checks|steps|success|risks|rollback)\b"
     r"|\b(?:suggested_?actions|estimated_?minutes|rollback_?plan|success_?criteria)\b"
     rf"|\"category\"\s*:\s*\"{_CATEGORIES}\""
     rf"|\bcategory\b[\s=:\"'-]{{0,3}}(?:is |must be |should be |to )?[\"']?{_CATEGORIES}\b"

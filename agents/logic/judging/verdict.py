@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from agents.logic.judging.classifier import Classifier, TextScore
 from agents.logic.judging.severity import Graded, priority_of, severity_distribution, severity_of
 from agents.logic.judging.summary import summarise
+from agents.logic.judging.thrown import without_quotes
 from agents.logic.judging.words import words_of
 from schemas.vocabulary import Category, FindingKind, Level, Priority, Severity
 from streams.shape.shaper import Shaper
@@ -150,11 +151,22 @@ def _distinct(evidence: Sequence[Evidence]) -> list[Evidence]:
 def _piece(service: str, item: Evidence, classifier: Classifier, shaper: Shaper) -> _Piece:
     shape = shaper.line(item.text.encode())
     level = item.level if item.level is not None else shape.level
-    score = classifier.score(item.text, level, service)
+    score = _score(item.text, level, service, classifier)
     repeats = 1 + math.log2(min(item.count, 2**_REPEATS_CAP)) / _REPEATS_CAP
     weight = max(score.problem**2, _FLOOR) * repeats
     says_little = shape.is_continuation or item.aside
     return _Piece(item, score, weight * _FRAME_WEIGHT if says_little else weight)
+
+
+def _score(text: str, level: Level | None, service: str, classifier: Classifier) -> TextScore:
+    """Score a line; what an exception quotes of its input makes it no graver."""
+    score = classifier.score(text, level, service)
+    unquoted = without_quotes(text)
+    if unquoted != text:
+        bare = classifier.score(unquoted, level, service)
+        if bare.mean_rank < score.mean_rank:
+            return replace(score, severity_probabilities=bare.severity_probabilities)
+    return score
 
 
 def _category_shares(pieces: Sequence[_Piece]) -> dict[Category, float]:

@@ -16,6 +16,8 @@ from training.evaluation.classification import calibration_interval, overconfide
 from training.judged import Entrant, Judged
 from training.paired import Paired, pair
 
+Word = Callable[[Judged], Category | None]
+"""Which of a judge's categories counts."""
 Right = Callable[[Judged, Example], bool]
 
 
@@ -68,14 +70,19 @@ class Decision:
         return "; ".join(refused) if refused else self.checks[0].said
 
 
-def own_word(judged: Judged, example: Example) -> bool:
-    """Tell whether the judge's own category is right; an answer that cannot be used is not."""
-    return judged.category is example.category
+def own_word(judged: Judged) -> Category | None:
+    """Return the judge's own category; None for an answer that cannot be used."""
+    return judged.category
 
 
-def served_word(judged: Judged, example: Example) -> bool:
-    """Tell whether the category that people would get is right."""
-    return judged.served.category is example.category
+def served_word(judged: Judged) -> Category:
+    """Return the category that people would get."""
+    return judged.served.category
+
+
+def _names(word: Word) -> Right:
+    """Return whether a judge names the right category by such a word."""
+    return lambda judged, example: word(judged) is example.category
 
 
 def decide(
@@ -128,9 +135,9 @@ def _compare(
 
 
 def _better(
-    test: Sequence[Example], mine: Entrant, theirs: Entrant, right: Right, rules: GateRules
+    test: Sequence[Example], mine: Entrant, theirs: Entrant, word: Word, rules: GateRules
 ) -> Check:
-    paired = _compare(test, mine.test, theirs.test, right)
+    paired = _compare(test, mine.test, theirs.test, _names(word))
     passed = paired.better <= rules.significance
     told = "is better than" if passed else "is not shown to be better than"
     said = f"{mine.name} {told} {theirs.name} ({_said(paired)}, p={paired.better:.3g})"
@@ -144,7 +151,7 @@ def _not_worse(
     checks = []
     others = {"baseline": baseline} if theirs.is_baseline else {"served": theirs}
     for name, other in {**others, "baseline": baseline}.items():
-        paired = _compare(test, mine.test, other.test, served_word)
+        paired = _compare(test, mine.test, other.test, _names(served_word))
         checks.append(_worse(name, "served category", paired, mine, other, rules))
     graded = _compare(
         test, mine.test, theirs.test, lambda judged, item: judged.served.severity is item.severity
@@ -162,9 +169,13 @@ def _worse(
 
 
 def _categories(
-    test: Sequence[Example], mine: Entrant, theirs: Entrant, right: Right, rules: GateRules
+    test: Sequence[Example], mine: Entrant, theirs: Entrant, word: Word, rules: GateRules
 ) -> list[Check]:
-    """Return a check per category that occurs: its losses on balance stay within the bound."""
+    """Return a check per category that occurs: its losses on balance stay within the bound.
+
+    A judge that names one category for everything loses none of its items, and knows nothing of it:
+    what is lost there counts only if the category's F1 fell as well.
+    """
     checks = []
     for category in Category:
         places = [place for place, item in enumerate(test) if item.category is category]
@@ -174,28 +185,39 @@ def _categories(
             [test[place] for place in places],
             [mine.test[place] for place in places],
             [theirs.test[place] for place in places],
-            right,
+            _names(word),
         )
         balance = paired.lost - paired.gained
         lost = balance >= rules.least_category_loss
-        passed = not (lost and balance / len(places) > rules.category_bound)
-        told = f"{category.value}: {_said(paired)} of {len(places)}"
+        before, now = (_f1(category, test, one.test, word) for one in (theirs, mine))
+        fell = now < before
+        passed = not (lost and fell and balance / len(places) > rules.category_bound)
+        told = f"{category.value}: {_said(paired)} of {len(places)}, F1 {before:.2f} to {now:.2f}"
         if not passed:
             told += f", more than {rules.category_bound:.0%} lost on balance"
         checks.append(Check(f"category {category.value}", passed, told))
     return checks
 
 
+def _f1(category: Category, test: Sequence[Example], said: Sequence[Judged], word: Word) -> float:
+    """Return the harmonic mean of precision and recall; 0 where nothing is right."""
+    named = [word(judged) is category for judged in said]
+    true = [example.category is category for example in test]
+    right = sum(one and other for one, other in zip(named, true, strict=True))
+    return 2 * right / (sum(named) + sum(true)) if right else 0.0
+
+
 def _canaries(canary: Sequence[Example], mine: Entrant, theirs: Entrant) -> Check:
     """Refuse a candidate with which people lose a plain case, or that knows fewer by itself."""
+    served = _names(served_word)
     lost = [
         example.id
         for example, one, other in zip(canary, mine.canary, theirs.canary, strict=True)
-        if served_word(other, example) and not served_word(one, example)
+        if served(other, example) and not served(one, example)
     ]
-    word = served_word if theirs.is_baseline else own_word
-    known = sum(word(one, example) for one, example in zip(mine.canary, canary, strict=True))
-    before = sum(word(one, example) for one, example in zip(theirs.canary, canary, strict=True))
+    right = served if theirs.is_baseline else _names(own_word)
+    known = sum(map(right, mine.canary, canary))
+    before = sum(map(right, theirs.canary, canary))
     said = f"canaries right: {known} of {len(canary)}, {before} by {theirs.name}"
     if lost:
         said += f"; lost: {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''}"
@@ -210,7 +232,7 @@ def _json(mine: Entrant, rules: GateRules) -> Check:
 
 
 def _calibrated(test: Sequence[Example], mine: Entrant, rules: GateRules) -> Check:
-    right = [served_word(one, example) for one, example in zip(mine.test, test, strict=True)]
+    right = list(map(_names(served_word), mine.test, test))
     if not right:
         return Check("calibration", False, "calibration cannot be measured: there are no items")
     stated = [one.served.confidence for one in mine.test]

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
-from judged_examples import entrant, examples
+from judged_examples import answers, entrant, examples
 
 from schemas.vocabulary import Category
 from training.dataset.examples import Split
 from training.gate import GateRules, decide
+from training.judged import Entrant
 
 TEST = examples(20)
 CANARY = examples(2, Split.CANARY)
@@ -49,11 +52,24 @@ def test_a_difference_that_chance_explains_is_no_improvement():
 
 def test_a_category_that_is_lost_refuses_however_much_the_rest_gains():
     security = {e.id for e in TEST if e.category is Category.SECURITY}
-    rest = {e.id for e in TEST if e.category is not Category.SECURITY}
+    # What `old` gets wrong it does not call Security.
+    rest = {e.id for e in TEST if e.category not in (Category.SECURITY, Category.APPLICATION)}
     new = entrant("new", TEST, CANARY, set(sorted(security)[:6]))
     decision = gate(new, entrant("old", TEST, CANARY, rest))
     assert failed(decision) == {"category Security"}
-    assert "Security: 0 gained, 6 lost of 20" in decision.reason
+    assert "Security: 0 gained, 6 lost of 20, F1 1.00 to 0.82" in decision.reason
+
+
+def test_who_names_one_category_for_everything_loses_none_of_it_and_knows_nothing_of_it():
+    items = [*answers(TEST), *answers(CANARY)]
+    always = [
+        replace(one, category=Category.SECURITY, served=replace(one.served, category=known))
+        for one, known in zip(items, [e.category for e in [*TEST, *CANARY]], strict=True)
+    ]
+    old = Entrant("old", always[: len(TEST)], always[len(TEST) :])
+    security = sorted(e.id for e in TEST if e.category is Category.SECURITY)
+    new = entrant("new", TEST, CANARY, set(security[:6]), served_wrong=set())
+    assert gate(new, old).passed
 
 
 def test_one_or_two_items_lost_are_no_regression_of_a_category():

@@ -23,6 +23,8 @@ class ShapeEvidence(Part):
     problem: Share = 0.0
     """How much the wording alone reports a problem, by the baseline classifier."""
     examples: tuple[LongText, ...] = ()
+    kinds: tuple[FindingKind, ...] = ()
+    """The kinds of finding that this very shape speaks for, in an incident's analysis."""
 
     @property
     def text(self) -> str:

@@ -46,6 +46,8 @@ AdapterOption = Annotated[str | None, typer.Option("--adapter", help="An adapter
 SetArgument = Annotated[
     Path | None, typer.Argument(help="A YAML file of the same form; without: this project's own.")
 ]
+BLIND = "injections_blind.yaml"
+"""Attempts by somebody who did not know what they are held off by."""
 
 
 @app.command()
@@ -135,6 +137,10 @@ def report(
         "injection": (
             f"opspilot eval injection{asked}", _injection(None, backend, url, model, adapter)
         ),
+        "injection-blind": (
+            f"opspilot eval injection training/evaluation/sets/{BLIND}{asked}",
+            _injection(None, backend, url, model, adapter, BLIND),
+        ),
     }  # fmt: skip
     if labelled is not None:
         tables = _classification(labelled, backend, url, model, adapter)
@@ -170,8 +176,9 @@ def _injection(
     url: str | None,
     model: str | None,
     adapter: str | None,
+    packaged: str = "injections.yaml",
 ) -> list[Figures]:
-    attempts = read_attempts(*_set(file, "injections.yaml"))
+    attempts = read_attempts(*_set(file, packaged))
     judgement = make_judgement(backend, url, model, adapter)
     return injection_figures(asyncio.run(try_all(attempts, judgement)))
 

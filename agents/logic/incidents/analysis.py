@@ -75,14 +75,19 @@ def _anomaly(finding: Finding) -> Anomaly:
 
 
 def _evidence(ranked: Iterable[Finding]) -> list[tuple[str, ShapeEvidence]]:
-    """Return each shape once, with its largest count: problems first, then by count."""
+    """Return each shape once, with its largest count and its kinds of finding: problems first."""
     best: dict[tuple[str, str], ShapeEvidence] = {}
+    kinds: dict[tuple[str, str], set[FindingKind]] = {}
     for finding in ranked:
         for shape in finding.shapes:
             key = finding.service, shape.shape_id
+            kinds.setdefault(key, set()).add(finding.kind)
             if key not in best or shape.count > best[key].count:
                 best[key] = shape
-    items = [(service, shape) for (service, _id), shape in best.items()]
+    items = [
+        (key[0], shape.model_copy(update={"kinds": tuple(sorted(kinds[key]))}))
+        for key, shape in best.items()
+    ]
     return sorted(items, key=lambda i: (-round(i[1].problem, 1), -i[1].count, i[0], i[1].shape_id))
 
 

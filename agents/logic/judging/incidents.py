@@ -23,13 +23,13 @@ SHARPNESS = (
 
 def judge_incident(incident: Incident, classifier: Classifier) -> Verdict:
     """Judge one incident by its evidence, or by what was said of it where no line speaks."""
-    kind = leading_kind(incident.kinds)
     evidence = [
         Evidence(
             text=shape.text,
             level=shape.level,
             count=max(1, shape.count),
-            kind=kind,
+            # By its own findings: a line beside the problem makes the problem no sharper.
+            kind=leading_kind(shape.kinds or incident.kinds),
             aside=speaks(shape.text),
         )
         for shape in incident.analysis.evidence

@@ -94,7 +94,12 @@ def judge(
     # A line of another kind says how bad something else is: whoever can write lines beside those
     # of an incident must not be able to talk it up or down.
     least = _STANDS_FOR * _lead(leading, category)[0]
-    standing = [piece for piece in pieces if _lead(piece, category)[0] >= least]
+    standing = [
+        piece
+        for piece in pieces
+        if piece is leading
+        or (piece.score.category is category and _lead(piece, category)[0] >= least)
+    ]
     grades = severity_distribution(
         [_graded(piece, category) for piece in standing],
         leading=_graded(leading, category),

@@ -5,6 +5,7 @@ who answered and, where it was not the model that was wanted, why. Promise: no K
 is always a record: whatever a model or its server does, the baseline answers instead.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -21,10 +22,12 @@ from agents.logic.judging.classifier import Classifier, load_classifier
 from agents.logic.judging.incidents import judge_incident
 from agents.logic.judging.records import to_record
 from agents.logic.judging.verdict import Verdict
-from agents.logic.plans.planning import build_plan, choose_runbooks, describe_situation
+from agents.logic.plans.choosing import choose_runbooks, runbook_query
+from agents.logic.plans.planning import build_plan, describe_situation
 from agents.logic.plans.retrieval import RunbookLibrary
 from agents.logic.prompting.passages import offer_passages
 from agents.logic.prompting.prompts import PromptTemplate
+from agents.nearness import Nearness
 from agents.prompt_files import load_prompts
 from agents.releases import BASELINE, Choice
 from agents.runbook_files import load_library
@@ -75,12 +78,14 @@ class Judgement:
         *,
         backend: Backend | None = None,
         chooser: Chooser | None = None,
+        nearness: Nearness | None = None,
     ) -> None:
-        """Make it; without a backend only the baseline answers, and no client is made."""
+        """Make it; without a backend only the baseline answers; without `nearness`, by words."""
         self._settings = model
         self._runbook_folders = runbook_folders
         self._caller = Caller(backend, model) if backend is not None else None
         self._chooser = chooser or FixedChoice()
+        self._nearness = nearness
 
     @cached_property
     def classifier(self) -> Classifier:
@@ -112,6 +117,8 @@ class Judgement:
         """Let go of connections to the server."""
         if self._caller is not None:
             await self._caller.backend.close()
+        if self._nearness is not None:
+            await self._nearness.close()
 
     async def classify(self, incident: Incident, backlog: int = 0) -> Classification:
         """Judge one revision; `backlog` is how much waits behind it, for the order of turns."""
@@ -143,10 +150,20 @@ class Judgement:
         """Plan one judged revision; raises LookupError where the library lacks the category."""
         if self._caller is not None:
             return await self._plan_with_model(self._caller, classification, service_info, backlog)
+        closeness = await self._closeness(classification, service_info)
         started = perf_counter()
-        plan = build_plan(classification, service_info, self.library)
+        plan = build_plan(classification, service_info, self.library, closeness)
         _baseline_took(RECOMMEND, started)
         return plan
+
+    async def _closeness(
+        self, classification: Classification, service_info: ServiceInfo | None
+    ) -> Mapping[str, float]:
+        """Return how near the incident is to each runbook in meaning, where that is asked."""
+        if self._nearness is None:
+            return {}
+        query = runbook_query(classification, service_info)
+        return await self._nearness.closeness(query, self.library)
 
     async def _classify_with_model(
         self, caller: Caller, incident: Incident, verdict: Verdict, baseline: Judge, backlog: int
@@ -186,12 +203,13 @@ class Judgement:
         service_info: ServiceInfo | None,
         backlog: int,
     ) -> RemediationPlan:
+        closeness = await self._closeness(classification, service_info)
         choice, spent_seconds = await self._choose(caller, classification.incident_id)
         outcome: Outcome[RemediationPlan] = Outcome(None, None)
         if not choice.by_baseline and is_hostile(classification):
             outcome = NOT_TO_BE_ASKED
         elif not choice.by_baseline:
-            runbooks, _ = choose_runbooks(classification, service_info, self.library)
+            runbooks, _ = choose_runbooks(classification, service_info, self.library, closeness)
             situation = describe_situation(classification, service_info, runbooks[0])
             passages = offer_passages(runbooks, situation.platform)
             outcome = await caller.ask(
@@ -214,7 +232,7 @@ class Judgement:
             judge = _answered(caller, choice, outcome, self.templates["plan"])
             return outcome.value.model_copy(update={"judge": judge})
         started = perf_counter()
-        plan = build_plan(classification, service_info, self.library)
+        plan = build_plan(classification, service_info, self.library, closeness)
         latency_ms = _baseline_took(RECOMMEND, started)
         judge = plan.judge.model_copy(update={"variant": choice.variant, "latency_ms": latency_ms})
         if outcome.reason is not None:

@@ -5,8 +5,9 @@ client is made; with one, the models topic is read to its end before the first j
 rollout is probed when it comes, not when the next incident does.
 """
 
-from agents.judgement import Judgement, make_model_backend
+from agents.judgement import RECOMMEND, Judgement, make_model_backend
 from agents.llm.reasons import FallbackReason
+from agents.nearness import make_nearness
 from agents.releases import Releases
 from schemas.topics import MODELS, Topic
 from streams import metrics
@@ -20,8 +21,10 @@ def judgement_of(stage: Stage) -> Judgement:
     settings = stage.settings
     folders = settings.judge.runbook_folders
     backend = make_model_backend(settings.model, folders)
+    # Only who plans looks for runbooks.
+    nearness = make_nearness(settings.judge) if stage.name == RECOMMEND else None
     if backend is None:
-        return Judgement(settings.model, folders)
+        return Judgement(settings.model, folders, nearness=nearness)
     releases = Releases(CompactedTopic(settings, MODELS), backend, adapter=settings.model.adapter)
 
     async def follow_releases() -> None:
@@ -31,7 +34,7 @@ def judgement_of(stage: Stage) -> Judgement:
     for reason in FallbackReason:
         # From 0 on, so that no rate misses the first of its kind.
         metrics.LLM_FALLBACKS.labels(stage.name, reason.value)
-    return Judgement(settings.model, folders, backend=backend, chooser=releases)
+    return Judgement(settings.model, folders, backend=backend, chooser=releases, nearness=nearness)
 
 
 def backlog_behind(judgement: Judgement, stage: Stage, delivery: Delivery, topic: Topic) -> int:

@@ -22,8 +22,9 @@ from agents.logic.investigation.concluding import Case
 from agents.logic.investigation.inquiry import Budget
 from agents.logic.investigation.moves import MAX_SERVICES, Tool, ToolCall
 from agents.logic.investigation.observing import Observation
-from agents.logic.investigation.recalling import search_runbooks
+from agents.logic.investigation.recalling import runbook_query, search_runbooks
 from agents.logic.investigation.similar import Past, similar_incidents
+from agents.nearness import make_nearness
 from agents.prompt_files import load_prompts
 from agents.runbook_files import load_library
 from opspilot.prometheus import Prometheus
@@ -114,6 +115,7 @@ async def investigate_incident(
         case = await toolbox.case()
         record = await investigate(case, toolbox, asking=asking, budget=budget, on_step=on_step)
     finally:
+        await toolbox.close()
         if backend is not None:
             await backend.close()
     await _send(settings, record)
@@ -133,6 +135,7 @@ class KafkaToolbox:
         self._services: tuple[str, ...] = (incident.service,)
         url = settings.model.prometheus_url
         self._prometheus = Prometheus(url) if url else None
+        self._nearness = make_nearness(settings.judge)
         begin = slot_floor(incident.opened_ms)
         end = max(incident.updated_ms, incident.resolved_ms or 0, begin) + SLOT_MS
         self._now = Period(begin, min(slot_floor(end) + SLOT_MS, begin + MAX_INCIDENT_MS))
@@ -173,13 +176,23 @@ class KafkaToolbox:
             case Tool.SIMILAR:
                 return similar_incidents(self._incident, await self._pasts())
             case Tool.RUNBOOKS:
-                library = load_library(self._settings.judge.runbook_folders)
-                verdict = self._known.verdicts.get(self._incident.id)
-                return search_runbooks(library, call.text, verdict, self._incident.service)
+                return await self._runbooks(call.text)
             case Tool.METRICS:
                 if self._prometheus is None:
                     raise ToolError("no Prometheus is configured (OPSPILOT_MODEL__PROMETHEUS_URL)")
                 return await self._prometheus.query(call.text, both, self._now.from_ms)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self._nearness is not None:
+            await self._nearness.close()
+
+    async def _runbooks(self, words: str) -> Observation:
+        library = load_library(self._settings.judge.runbook_folders)
+        verdict = self._known.verdicts.get(self._incident.id)
+        query = runbook_query(words, verdict, self._incident.service)
+        near = await self._nearness.closeness(query, library) if self._nearness else None
+        return search_runbooks(library, query, near)
 
     async def _activity(self, call: ToolCall) -> Activity:
         if call.minutes > self._read_minutes or not self._activities:

@@ -47,6 +47,12 @@ LLM_BREAKER_OPEN = Gauge(
     "opspilot_llm_breaker_open", "1 while a model server is left alone after failures.", ["backend"]
 )
 LLM_IN_FLIGHT = Gauge("opspilot_llm_in_flight", "Calls to a model server under way.", ["backend"])
+EMBEDDINGS_ASKED = Counter(
+    "opspilot_embeddings_asked",
+    "Incidents whose words fit no runbook, by what the embedding server gave: answered, not yet "
+    "(runbooks are being read to it), left alone after a failure, or the kind of failure.",
+    ["outcome"],
+)
 VERDICTS_BY_VARIANT = Counter(
     "opspilot_verdicts_by_variant",
     "Classifications by who answered: champion or challenger, and whether it abstained.",

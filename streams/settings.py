@@ -21,6 +21,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from schemas.topics import Topic, Width
 from streams.errors import ConfigurationError
+from streams.judgesettings import JudgeSettings
 from streams.learningsettings import DriftSettings, FeedbackSettings
 from streams.mistakes import explain, strangers, unreadable_lists
 from streams.modelsettings import ModelSettings
@@ -267,14 +268,6 @@ class CorrelateSettings(Section):
     max_revisions: Positive = Field(default=6, description="Judgements per incident at most.")
     max_timeline: Positive = Field(default=50, description="Entries of an incident's timeline.")
     max_live: Positive = Field(default=1_000, description="Conditions that may still change.")
-
-
-class JudgeSettings(Section):
-    """How incidents are judged and planned."""
-
-    runbook_folders: tuple[Path, ...] = Field(
-        default=(), description="Folders of your own runbooks."
-    )
 
 
 class WorkerSettings(Section):

@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from agents.llm.errors import ModelError, ServerFaultError, TimedOutError, UnreachableError
-from agents.llm.failures import excerpt, failure_of
+from agents.llm.failures import MODEL_SETTINGS, excerpt, failure_of
 
 MAX_BODY_BYTES = 4 << 20
 """Far more than the longest answer with its token details: a server cannot fill our memory."""
@@ -32,7 +32,12 @@ class Connection:
     """What is known of one server's address, and the client that speaks to it."""
 
     def __init__(
-        self, url: str, api_key: str | None = None, *, max_body_bytes: int = MAX_BODY_BYTES
+        self,
+        url: str,
+        api_key: str | None = None,
+        *,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        settings: str = MODEL_SETTINGS,
     ) -> None:
         parts = urlsplit(url.rstrip("/"))
         self.url = url.rstrip("/")
@@ -40,7 +45,7 @@ class Connection:
         """Where routes that are not OpenAI's stand."""
         self.origin = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" * bool(parts.port))
         self.client = httpx.AsyncClient(
-            transport=_GuardedTransport(self.origin, api_key, max_body_bytes),
+            transport=_GuardedTransport(self.origin, api_key, max_body_bytes, settings),
             follow_redirects=False,
             timeout=None,
             trust_env=False,
@@ -81,8 +86,11 @@ class Connection:
 
 
 class _GuardedTransport(httpx.AsyncBaseTransport):
-    def __init__(self, origin: str, api_key: str | None, max_body_bytes: int) -> None:
+    def __init__(
+        self, origin: str, api_key: str | None, max_body_bytes: int, settings: str
+    ) -> None:
         self._origin = origin
+        self._settings = settings
         self._api_key = api_key
         self._max_body_bytes = max_body_bytes
         # How many calls run at once is decided above; SSL_CERT_FILE may name a private authority.
@@ -105,7 +113,14 @@ class _GuardedTransport(httpx.AsyncBaseTransport):
             said = excerpt(why.encode(), self._api_key)
             raise UnreachableError(f"{asked} cannot be reached: {said}") from None
         if not 200 <= response.status_code < 300:
-            raise failure_of(asked, response.status_code, response.headers, body, self._api_key)
+            raise failure_of(
+                asked,
+                response.status_code,
+                response.headers,
+                body,
+                self._api_key,
+                self._settings,
+            )
         self._check_is_json(asked, response, body)
         return httpx.Response(
             response.status_code,

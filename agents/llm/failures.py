@@ -22,6 +22,7 @@ from agents.llm.errors import (
     UnreachableError,
 )
 
+MODEL_SETTINGS = "OPSPILOT_MODEL__"
 MOST_RETRY_SECONDS = 3_600.0
 """A server that asks for more is out of order for this call anyway."""
 _EXCERPT_CHARS = 200
@@ -37,13 +38,21 @@ _LENGTH = re.compile(
 
 
 def failure_of(
-    asked: str, status: int, headers: Mapping[str, str], body: bytes, secret: str | None = None
+    asked: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    secret: str | None = None,
+    settings: str = MODEL_SETTINGS,
 ) -> ModelError:
-    """Return the error for an answer other than 2xx; `asked` names the server and path."""
+    """Return the error for an answer other than 2xx; `asked` names the server and path.
+
+    `settings` is what the names of the settings begin with that say where the server is.
+    """
     said = excerpt(body, secret)
     text = f"{asked} answered {status}: {said}"
     if status in (401, 402, 403) or "insufficient_quota" in said:
-        return NotAllowedError(f"{text}; check OPSPILOT_MODEL__API_KEY")
+        return NotAllowedError(f"{text}; check {settings}API_KEY")
     if status in (429, 503):
         return OverloadedError(text, retry_after_seconds(headers))
     if status == 413 or (status in (400, 422) and _LENGTH.search(said)):
@@ -53,7 +62,7 @@ def failure_of(
     if status in (408, 424, 425) or status >= 500:
         return ServerFaultError(text)
     if 300 <= status < 400:
-        return RejectedError(f"{text}; set OPSPILOT_MODEL__URL to where it redirects")
+        return RejectedError(f"{text}; set {settings}URL to where it redirects")
     return RejectedError(text)
 
 

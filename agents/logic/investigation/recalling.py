@@ -1,8 +1,11 @@
 """The runbooks that fit words, as an investigation shows them.
 
-Comes in: the library, words, the verdict. Goes out: an Observation. Promise: pure; what is shown of
-a runbook is its title, symptoms and checks in words, never a command.
+Comes in: the library, words, the verdict, perhaps a closeness. Goes out: an Observation.
+Promise: pure; what is shown of a runbook is its title, symptoms and checks in words, never a
+command.
 """
+
+from collections.abc import Mapping
 
 from agents.logic.investigation.observing import Observation
 from agents.logic.plans.retrieval import Match, Query, RunbookLibrary
@@ -15,13 +18,18 @@ MAX_RUNBOOKS = 3
 _MAX_CHECKS = 3
 
 
-def search_runbooks(
-    library: RunbookLibrary, words: str, verdict: Classification | None, service: str
-) -> Observation:
-    """Show the runbooks that fit best; without a verdict any category may."""
+def runbook_query(words: str, verdict: Classification | None, service: str) -> Query:
+    """Return what is searched by; without a verdict any category may fit."""
     category = verdict.category if verdict is not None else Category.APPLICATION
     subcategory = verdict.subcategory if verdict is not None else ""
-    matches = library.search(Query(words, category, subcategory, service), MAX_RUNBOOKS)
+    return Query(words, category, subcategory, service)
+
+
+def search_runbooks(
+    library: RunbookLibrary, query: Query, closeness: Mapping[str, float] | None = None
+) -> Observation:
+    """Show the runbooks that fit best; `closeness` says how near each is in meaning, if asked."""
+    matches = library.search(query, MAX_RUNBOOKS, closeness)
     if not matches:
         return Observation("No runbook shares a word with this.")
     best = matches[0]

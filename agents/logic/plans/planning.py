@@ -7,11 +7,16 @@ a fact stays visible.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
-from agents.logic.plans.facts import LINE_MAX_CHARS, facts_from_lines, merge_facts
-from agents.logic.plans.retrieval import Match, Query, RunbookLibrary
+from agents.logic.plans.choosing import (
+    Found,
+    choose_runbooks,
+    evidence_lines,
+    ranked_evidence,
+)
+from agents.logic.plans.facts import facts_from_lines, merge_facts
+from agents.logic.plans.retrieval import RunbookLibrary
 from agents.logic.plans.runbooks import Runbook
 from agents.logic.plans.steps import (
     Situation,
@@ -22,26 +27,26 @@ from agents.logic.plans.steps import (
 )
 from agents.logic.plans.telling import telling_evidence
 from schemas.classification import Classification, Judge
-from schemas.finding import ShapeEvidence
 from schemas.remediation import Citation, CommandVerdict, RemediationPlan, RemediationStep
 from schemas.services import Platform, ServiceInfo, ServiceName
-from schemas.vocabulary import Category
 
 MAX_STEPS = 20
 """A plan longer than this is not read by anyone at night."""
 
-_EVIDENCE_SHAPES = 8
-_EXAMPLES_PER_SHAPE = 3
 _QUIET_MINUTES = 15
-_SECOND_SHARE = 0.85
-"""A second runbook is added from this share of the first one's score on."""
 
 
 def build_plan(
-    classification: Classification, service_info: ServiceInfo | None, library: RunbookLibrary
+    classification: Classification,
+    service_info: ServiceInfo | None,
+    library: RunbookLibrary,
+    closeness: Mapping[str, float] | None = None,
 ) -> RemediationPlan:
-    """Build the plan of one revision; raises LookupError where the library lacks the category."""
-    runbooks, is_generic = choose_runbooks(classification, service_info, library)
+    """Build the plan of one revision; raises LookupError where the library lacks the category.
+
+    `closeness` says how near the incident is to runbooks in meaning, where that was asked.
+    """
+    runbooks, found = choose_runbooks(classification, service_info, library, closeness)
     situation = describe_situation(classification, service_info, runbooks[0])
     main = runbooks[0]
     steps = list(introduction(situation, main))
@@ -67,31 +72,10 @@ def build_plan(
         risks=tuple(_risks(classification, runbooks, situation, steps)),
         success_criteria=tuple(_success(runbooks, situation)),
         rollback_plan=_rollback_plan(runbooks, steps),
-        sources=tuple(_sources(runbooks, service_info, is_generic=is_generic)),
+        sources=tuple(_sources(runbooks, service_info, found)),
         owner=situation.owner,
         judge=Judge(backend="baseline", model="runbooks", variant=classification.judge.variant),
     )
-
-
-def ranked_evidence(classification: Classification) -> list[ShapeEvidence]:
-    """Return the shapes that speak most for the incident, worst wording first."""
-    evidence = classification.evidence or classification.incident.analysis.evidence
-    ranked = sorted(evidence, key=lambda shape: (-shape.problem, -shape.count, shape.shape_id))
-    return ranked[:_EVIDENCE_SHAPES]
-
-
-def evidence_lines(
-    classification: Classification, evidence: Sequence[ShapeEvidence] | None = None
-) -> list[str]:
-    """Return the example lines of the evidence, and what a person wrote."""
-    chosen = ranked_evidence(classification) if evidence is None else evidence
-    lines = [
-        line[:LINE_MAX_CHARS]
-        for shape in chosen
-        for line in (shape.examples[:_EXAMPLES_PER_SHAPE] or (shape.shape,))
-    ]
-    described = classification.incident.description
-    return lines + ([described[:LINE_MAX_CHARS]] if described else [])
 
 
 def describe_situation(
@@ -141,68 +125,6 @@ def _platform_of(found: Mapping[str, str]) -> Platform:
     return Platform.SYSTEMD if "unit" in found else Platform.UNKNOWN
 
 
-def choose_runbooks(
-    classification: Classification, service_info: ServiceInfo | None, library: RunbookLibrary
-) -> tuple[list[Runbook], bool]:
-    """Return the runbooks to follow, and whether they are only the generic one of the category."""
-    brief = classification.incident
-    query = Query(
-        text="\n".join(_told(classification)),
-        lines=_voices(ranked_evidence(classification)),
-        category=classification.category,
-        subcategory=classification.subcategory,
-        service=ServiceName.parse(brief.service).service,
-        preferred=frozenset(service_info.runbooks if service_info else ()),
-    )
-    good = _good_matches(query, library)
-    if not good:
-        return [_generic(classification.category, library)], True
-    # A second runbook must be shown by the lines of the same problem, not by what stands beside.
-    telling = telling_evidence(ranked_evidence(classification), good[0].runbook)
-    told = "\n".join(_told(classification, telling))
-    again = _good_matches(replace(query, text=told, lines=_voices(telling)), library)
-    others = [match for match in again if match.runbook is not good[0].runbook]
-    second = [match for match in others[:1] if _is_second(good[0], match)]
-    return [good[0].runbook, *(match.runbook for match in second)], False
-
-
-def _told(
-    classification: Classification, evidence: Sequence[ShapeEvidence] | None = None
-) -> list[str]:
-    """Return what finds a runbook: the lines of the evidence, else what else is told."""
-    lines = evidence_lines(classification, evidence)
-    if lines:
-        return [classification.subcategory, *lines]
-    brief = classification.incident
-    templates = (pattern.template for pattern in brief.analysis.patterns[:_EVIDENCE_SHAPES])
-    return [classification.subcategory, classification.summary, brief.title, *templates]
-
-
-def _voices(evidence: Sequence[ShapeEvidence]) -> tuple[tuple[str, int], ...]:
-    """Return a line of each shape and its count; the logarithm keeps a flood from shouting."""
-    return tuple((shape.text, 1 + shape.count.bit_length()) for shape in evidence)
-
-
-def _good_matches(query: Query, library: RunbookLibrary) -> list[Match]:
-    matches = library.search(query, limit=5)
-    good = [match for match in matches if match.is_good or match.runbook.id in query.preferred]
-    return [match for match in good if match.has_category] or good
-
-
-def _is_second(first: Match, second: Match) -> bool:
-    shares_category = bool(set(first.runbook.categories) & set(second.runbook.categories))
-    return second.is_good and shares_category and second.score >= _SECOND_SHARE * first.score
-
-
-def _generic(category: Category, library: RunbookLibrary) -> Runbook:
-    runbook = library.generic(category)
-    if runbook is None:
-        raise LookupError(
-            f"The runbook library has no generic-{category.value.lower()}.md; add that file"
-        )
-    return runbook
-
-
 def _risks(
     classification: Classification,
     runbooks: Sequence[Runbook],
@@ -249,12 +171,10 @@ def _rollback_plan(runbooks: Sequence[Runbook], steps: Sequence[RemediationStep]
 
 
 def _sources(
-    runbooks: Sequence[Runbook], service_info: ServiceInfo | None, *, is_generic: bool
+    runbooks: Sequence[Runbook], service_info: ServiceInfo | None, found: Found
 ) -> Iterator[Citation]:
     for runbook in runbooks:
-        title = runbook.title
-        if is_generic:
-            title = f"{title}: used since no specific runbook matches this incident well enough"
+        title = f"{runbook.title}: {found}" if found else runbook.title
         yield Citation(runbook=runbook.id, section="whole", title=shorten(title))
     used = {runbook.id for runbook in runbooks}
     for name in service_info.runbooks if service_info else ():

@@ -1,8 +1,8 @@
-"""The runbooks that fit an incident best, found by words.
+"""The runbooks that fit an incident best, found by words; by meaning where no words tell.
 
-Comes in: runbooks, and the words, category and products of an incident. Goes out: ranked matches.
-Promise: deterministic; equal scores are ordered by id; a match says how much of one of its symptoms
-the incident really shows, so that a weak match can be told from a good one.
+Comes in: runbooks, the words, category and products of an incident, perhaps how near it is to each
+runbook. Goes out: ranked matches. Promise: deterministic; equal scores are ordered by id; a match
+says how much of one of its symptoms the incident really shows, so that a weak one can be told.
 Method: Okapi BM25 in the implementation of bm25s (Xing Han Lu, 2024), then an ordering by evidence.
 """
 
@@ -10,11 +10,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bm25s
 import numpy as np
 
+from agents.logic.plans.closeness import MOST, nearest
 from agents.logic.plans.runbooks import Runbook
 from schemas.vocabulary import Category
 
@@ -26,6 +27,9 @@ FOREIGN_COVERAGE = 0.85
 
 PRODUCT_COVERAGE = 0.4
 """The same for a runbook of its category whose product the incident names."""
+
+CONSIDERED = 5
+"""Among so many of the best one is chosen."""
 
 _CANDIDATES = 12
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[a-z]+")
@@ -66,6 +70,8 @@ class Match:
     coverage: float
     has_category: bool
     has_product: bool
+    is_near: bool = False
+    """No words speak for any runbook, and in meaning this one stands out before all others."""
 
     @property
     def is_good(self) -> bool:
@@ -122,6 +128,11 @@ class RunbookLibrary:
         """All runbooks, ordered by id."""
         return self._runbooks
 
+    @property
+    def specific(self) -> tuple[Runbook, ...]:
+        """Those that are searched: all but the generic ones, ordered by id."""
+        return self._specific
+
     def get(self, runbook_id: str) -> Runbook | None:
         """Return the runbook of that id, if there is one."""
         return self._by_id.get(runbook_id)
@@ -130,8 +141,26 @@ class RunbookLibrary:
         """Return the runbook for incidents of a category that fit no other."""
         return self._by_id.get(f"generic-{category.value.lower()}")
 
-    def search(self, query: Query, limit: int = 3) -> list[Match]:
-        """Return the runbooks that fit best, best first; none where no word is shared."""
+    def search(
+        self, query: Query, limit: int = 3, closeness: Mapping[str, float] | None = None
+    ) -> list[Match]:
+        """Return the runbooks that fit best, best first.
+
+        Without `closeness`, a closeness by runbook id, none where no word is shared. With it, where
+        no words speak for a runbook, one that stands out in meaning goes before the others.
+        """
+        matches = self._by_words(query)
+        if closeness and not any(_is_spoken_for(match, query) for match in matches[:CONSIDERED]):
+            matches = self._by_meaning(matches, query, closeness)
+        return matches[:limit]
+
+    def fitting(self, query: Query, closeness: Mapping[str, float] | None = None) -> list[Match]:
+        """Return those that may be followed, best first: of the incident's category, if any is."""
+        matches = self.search(query, CONSIDERED, closeness)
+        found = [match for match in matches if _is_spoken_for(match, query) or match.is_near]
+        return [match for match in found if match.has_category] or found
+
+    def _by_words(self, query: Query) -> list[Match]:
         words = list(dict.fromkeys(tokens(query.text)))
         if not words or not self._specific:
             return []
@@ -147,7 +176,37 @@ class RunbookLibrary:
             if rank < _CANDIDATES or self._specific[index].id in query.preferred
         ]
         matches = [self._match(index, float(scores[index]) / top, shown, query) for index in chosen]
-        return sorted(matches, key=lambda match: (-match.score, match.runbook.id))[:limit]
+        return sorted(matches, key=lambda match: (-match.score, match.runbook.id))
+
+    def _by_meaning(
+        self, matches: Sequence[Match], query: Query, closeness: Mapping[str, float]
+    ) -> list[Match]:
+        """Return the matches and as many of the nearest, ordered by both; what stands out leads.
+
+        Closeness adds as much as the support of lines may, not by ranks as in reciprocal rank
+        fusion: some runbook is always the first, and that it stands out is what has to be seen.
+        It must be of the verdict's category too: that is the one witness that reads no vector.
+        """
+        known = {match.runbook.id: match for match in matches}
+        shown = frozenset(tokens(query.text)) | frozenset(tokens(query.service))
+        leader = nearest(closeness)
+        by_nearness = sorted(
+            range(len(self._specific)),
+            key=lambda index: (-closeness.get(self._specific[index].id, 0.0), index),
+        )
+        for index in by_nearness[:_CANDIDATES]:
+            runbook = self._specific[index]
+            if runbook.id not in known:
+                known[runbook.id] = self._match(index, 0.0, shown, query)
+        found = [
+            replace(
+                match,
+                score=round(match.score + max(0.0, closeness.get(name, 0.0)) / MOST, 6),
+                is_near=name == leader and match.has_category,
+            )
+            for name, match in known.items()
+        ]
+        return sorted(found, key=lambda match: (not match.is_near, -match.score, match.runbook.id))
 
     def _match(self, index: int, share: float, shown: frozenset[str], query: Query) -> Match:
         runbook = self._specific[index]
@@ -193,6 +252,10 @@ class RunbookLibrary:
         found = sum(self._idf.get(word, 0.0) for word in symptom & shown)
         certainty = 0.5 if len(symptom) == 1 else 1.0
         return certainty * found / weight
+
+
+def _is_spoken_for(match: Match, query: Query) -> bool:
+    return match.is_good or match.runbook.id in query.preferred
 
 
 def _document(runbook: Runbook) -> list[str]:

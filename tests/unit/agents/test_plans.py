@@ -258,3 +258,25 @@ def test_most_runbooks_are_found_by_their_own_symptoms(library: RunbookLibrary) 
         classification = _classification(runbook.symptoms, runbook.categories[0])
         found += build_plan(classification, None, library).sources[0].runbook == runbook.id
     assert found >= 0.95 * len(specific)
+
+
+def test_a_plan_found_by_meaning_says_so_and_follows_one_runbook(library: RunbookLibrary) -> None:
+    odd = _classification(["blower stands still, package overheats"], Category.HARDWARE)
+    by_words = build_plan(odd, None, library)
+    assert by_words.sources[0].runbook == "generic-hardware"
+    near = {runbook.id: 0.0 for runbook in library.specific} | {"temperature-fan-alarm": 3.2}
+    plan = build_plan(odd, None, library, near)
+    assert {step.source.runbook for step in plan.steps if step.source} == {"temperature-fan-alarm"}
+    (source,) = plan.sources
+    assert "found by its meaning alone" in source.title
+    assert build_plan(odd, None, library, near | {"temperature-fan-alarm": 2.9}) == by_words
+
+
+def test_no_closeness_takes_a_plan_from_the_runbook_that_words_show(
+    library: RunbookLibrary,
+) -> None:
+    shown = _classification([TOO_MANY])
+    plan = build_plan(shown, None, library)
+    for runbook in library.specific:
+        told = {other.id: 4.0 if other is runbook else 0.0 for other in library.specific}
+        assert build_plan(shown, None, library, told) == plan

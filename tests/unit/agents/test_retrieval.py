@@ -1,5 +1,6 @@
 import pytest
 
+from agents.logic.investigation.recalling import runbook_query, search_runbooks
 from agents.logic.plans.retrieval import Query, RunbookLibrary, tokens
 from agents.logic.plans.runbooks import Runbook, parse_runbook
 from schemas.vocabulary import Category
@@ -98,3 +99,49 @@ def test_two_runbooks_of_one_id_or_none_at_all_are_refused() -> None:
         RunbookLibrary([RUNBOOKS[0], RUNBOOKS[0]])
     with pytest.raises(ValueError, match="library is empty"):
         RunbookLibrary([])
+
+
+HOSTS = RunbookLibrary(
+    [
+        _runbook("disk-full", "Hardware", "linux", "No space left on device"),
+        _runbook("fan-failed", "Hardware", "linux", "Fan failure detected"),
+        _runbook("names", "Network", "any", "Temporary failure in name resolution"),
+    ]
+)
+FAN = {"disk-full": 0.5, "fan-failed": 3.6, "names": -0.2}
+
+
+def test_without_a_shared_word_only_meaning_finds_a_runbook():
+    query = Query("blower stands still", Category.HARDWARE)
+    assert HOSTS.search(query) == [] and HOSTS.fitting(query) == []
+    (match,) = HOSTS.fitting(query, FAN)
+    assert (match.runbook.id, match.is_near, match.is_good) == ("fan-failed", True, False)
+    assert [m.runbook.id for m in HOSTS.search(query, 9, FAN)] == [
+        "fan-failed",
+        "disk-full",
+        "names",
+    ]
+
+
+def test_where_words_speak_for_a_runbook_meaning_changes_nothing():
+    query = Query("write failed: no space left on device", Category.HARDWARE)
+    assert HOSTS.search(query, 9, FAN) == HOSTS.search(query, 9)
+    named = Query("fan space", Category.HARDWARE, preferred=frozenset({"disk-full"}))
+    assert HOSTS.fitting(named, FAN) == HOSTS.fitting(named)
+
+
+def test_what_is_near_must_be_of_the_verdicts_category():
+    assert HOSTS.fitting(Query("blower stands still", Category.NETWORK), FAN) == []
+
+
+def test_nothing_near_leaves_the_generic_runbook():
+    assert HOSTS.fitting(Query("x y", Category.HARDWARE), {"fan-failed": 2.9}) == []
+    assert HOSTS.fitting(Query("x y", Category.HARDWARE), {}) == []
+
+
+def test_an_investigation_shows_what_is_near_too():
+    query = runbook_query("blower stands still", None, "prod/shop/web")
+    assert search_runbooks(HOSTS, query).rows == ()
+    seen = search_runbooks(HOSTS, query, FAN)
+    assert seen.rows[0]["runbook"] == "fan-failed"
+    assert seen.strength == 0.0, "no symptom is shown"

@@ -9,7 +9,7 @@ from agents.logic.answers.commands import Refusal, review_command
 from agents.logic.answers.evidence import evidence_of
 from agents.logic.answers.faults import AnswerError
 from agents.logic.answers.planning import plan_from_answer, read_plan_answer
-from agents.logic.plans.planning import choose_runbooks
+from agents.logic.plans.choosing import choose_runbooks
 from agents.logic.prompting.passages import Passage, offer_passages
 from agents.runbook_files import load_library
 from schemas.classification import Classification, Judge

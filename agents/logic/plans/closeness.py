@@ -28,7 +28,8 @@ def unit(rows: Sequence[Sequence[float]]) -> Vectors:
     found = np.asarray(rows, dtype=float)
     if found.ndim != 2 or not found.shape[1] or not np.isfinite(found).all():
         raise ValueError("the vectors are not finite numbers, or not equally many in each")
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        lengths = np.linalg.norm(found, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or not lengths.all():
         raise ValueError("a vector has no direction")
     return np.asarray(found / lengths)

@@ -14,6 +14,7 @@ import typer
 
 from agents.logic.inspection import Inspector
 from agents.logic.judging.classifier import load_classifier
+from agents.nearness import make_nearness
 from agents.runbook_files import load_library
 from opspilot.evaluating.classification import classification_figures
 from opspilot.evaluating.commands import command_figures
@@ -22,11 +23,13 @@ from opspilot.evaluating.figures import Figures, show
 from opspilot.evaluating.grouping import grouping_figures
 from opspilot.evaluating.injection import injection_figures, try_all
 from opspilot.evaluating.report import fill
+from opspilot.evaluating.runbooks import choices, read_worded, runbook_figures
 from opspilot.evaluating.servers import make_judgement
 from opspilot.logfiles import whole_lines
 from schemas.vocabulary import Category
 from streams.errors import InputError
 from streams.modelsettings import BackendName
+from streams.settings import load_settings
 from training.evaluation.commands import read_commands
 from training.evaluation.detection import read_bags
 from training.evaluation.injection import read_attempts
@@ -46,6 +49,8 @@ AdapterOption = Annotated[str | None, typer.Option("--adapter", help="An adapter
 SetArgument = Annotated[
     Path | None, typer.Argument(help="A YAML file of the same form; without: this project's own.")
 ]
+PATIENT_SECONDS = 120.0
+"""A plan waits for no server that long; what is found by meaning is to be measured here."""
 BLIND = "injections_blind.yaml"
 """Attempts by somebody who did not know what they are held off by."""
 
@@ -109,6 +114,17 @@ def commands(file: SetArgument = None) -> None:
     Example: opspilot eval commands
     """
     show(_commands(file))
+
+
+@app.command()
+def runbooks(file: SetArgument = None) -> None:
+    """Measure which runbook is found for lines in other words than its own.
+
+    By words, and by meaning where OPSPILOT_JUDGE__EMBEDDINGS_URL names a server.
+
+    Example: opspilot eval runbooks
+    """
+    show(_runbooks(file))
 
 
 @app.command()
@@ -185,6 +201,29 @@ def _injection(
 
 def _commands(file: Path | None) -> list[Figures]:
     return command_figures(read_commands(*_set(file, "commands.yaml")), load_library())
+
+
+def _runbooks(file: Path | None) -> list[Figures]:
+    judge = load_settings().judge
+    library = load_library(judge.runbook_folders)
+    if file is not None:
+        text, name = _read_text(file), file.name
+    else:
+        name = "runbooks.yaml"
+        text = (files("opspilot.evaluating") / "sets" / name).read_text(encoding="utf-8")
+    items = read_worded(text, name, library)
+
+    async def choose() -> dict[str, list[str | None]]:
+        found = {"words": await choices(items, library, None)}
+        nearness = make_nearness(
+            judge.model_copy(update={"embeddings_timeout_seconds": PATIENT_SECONDS})
+        )
+        if nearness is not None:
+            found["words, then meaning"] = await choices(items, library, nearness)
+            await nearness.close()
+        return found
+
+    return runbook_figures(items, asyncio.run(choose()))
 
 
 def _set(file: Path | None, packaged: str) -> tuple[str, str]:

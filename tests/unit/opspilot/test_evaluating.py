@@ -15,6 +15,7 @@ from opspilot.evaluating.figures import Figures, markdown
 from opspilot.evaluating.incidents import IncidentMaker
 from opspilot.evaluating.injection import injection_figures, try_all
 from opspilot.evaluating.report import fill
+from opspilot.evaluating.runbooks import choices, read_worded, runbook_figures
 from opspilot.evaluating.servers import make_judgement
 from schemas.remediation import CommandVerdict
 from schemas.vocabulary import Category, Severity
@@ -93,3 +94,33 @@ def test_a_server_needs_an_address() -> None:
     with pytest.raises(InputError, match="MODEL__URL"):
         make_judgement(BackendName.OPENAI, None, None, None)
     assert not make_judgement(BackendName.BASELINE, None, None, None).asks_a_model
+
+
+def test_few_lines_in_other_words_find_their_runbook_by_words_alone() -> None:
+    library = load_library()
+    for name in ("runbooks.yaml", "runbooks_blind.yaml"):
+        text = (files("opspilot.evaluating") / "sets" / name).read_text()
+        items = read_worded(text, name, library)
+        fits = [item for item in items if item.runbook is not None]
+        assert len(fits) >= 40 and len(items) - len(fits) >= 24
+        found = asyncio.run(choices(items, library, None))
+        pairs = zip(items, found, strict=True)
+        right = sum(item.runbook is not None and item.runbook == one for item, one in pairs)
+        assert right <= 0.1 * len(fits), "else meaning has nothing to show here"
+        table = runbook_figures(items, {"words": found})[0]
+        assert [row[1] for row in table.rows] == [str(len(fits)), str(len(items) - len(fits))]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("fits: {disk-full: []}", "must hold `fits`"),
+        ("fits: [", "must hold `fits`"),
+        ("fits: {no-such: [a]}", "no specific runbook"),
+        ("fits: {generic-network: [a]}", "no specific runbook"),
+        ("none: {Weather: [a]}", "must hold `fits`"),
+    ],
+)
+def test_a_set_of_another_form_is_one_sentence(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_worded(text, "mine.yaml", load_library())

@@ -150,4 +150,16 @@ def _server() -> tuple[object, ...]:
             Look("short"),
             Query("sum(tgi_batch_current_size)", "batch"),
         ),
+        graph(
+            Words(
+                "Runbooks by meaning",
+                "Incidents that no runbook fits by words, by what the embedding server gave.",
+                "where an embedding server is configured",
+            ),
+            Look("short", stacked=True),
+            Query(
+                f"sum by (outcome) (increase(opspilot_embeddings_asked_total{RATE}))",
+                "{{outcome}}",
+            ),
+        ),
     )

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -43,6 +44,7 @@ class Served:
                 },
                 stdout=out,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         return self.process
 
@@ -71,7 +73,8 @@ def served(tmp_path: Path) -> Iterator[Served]:
     one = Served(tmp_path)
     yield one
     if one.process.poll() is None:
-        one.process.kill()
+        # The whole session: what the script has started would outlive it.
+        os.killpg(one.process.pid, signal.SIGKILL)
         one.process.wait()
 
 

@@ -32,9 +32,12 @@ LORA_ADAPTERS=$fixed${fixed:+${released:+,}}$released
 if [ -n "$LORA_ADAPTERS" ]; then export LORA_ADAPTERS; else unset LORA_ADAPTERS; fi
 echo "serve: adapters: ${LORA_ADAPTERS:-none}" >&2
 
+# Before the server is there: told to end in between, this would leave it behind.
+server= stopping=
+trap 'stopping=yes; [ -n "$server" ] && kill -TERM "$server" 2>/dev/null' TERM INT
 "$@" &
 server=$!
-trap 'kill -TERM "$server" 2>/dev/null' TERM INT
+[ -n "$stopping" ] && kill -TERM "$server" 2>/dev/null
 
 told=
 while kill -0 "$server" 2>/dev/null; do

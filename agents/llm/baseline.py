@@ -78,7 +78,7 @@ class BaselineBackend:
         return self._classifier
 
     def _model(self) -> str:
-        return f"baseline-{self._judge().meta['events_sha256'][:12]}"
+        return self._judge().name
 
     def _verdict(self, incident: Incident) -> Mapping[str, Any]:
         verdict = judge_incident(incident, self._judge())

@@ -8,7 +8,7 @@ it every candidate looks worse than it is; this one has not.
 from collections.abc import Sequence
 from pathlib import Path
 
-from agents.logic.judging.classifier import Classifier, load_classifier, read_weights
+from agents.logic.judging.classifier import Classifier, read_weights
 from streams.errors import InputError
 from training.corpus import Event
 
@@ -18,15 +18,13 @@ ARRAYS, DESCRIPTION = "yardstick.npz", "yardstick.json"
 def write_yardstick(folder: Path, events: Sequence[Event]) -> None:
     """Fit and write it: one to two minutes of one core. Needs scikit-learn; raises InputError."""
     try:
-        from training.baseline import Validation, export, fit, samples_of
+        from training.baseline import fit_other
     except ImportError as error:
         raise InputError(
             f"the yardstick needs the extra `training` ({error}): run `pip install "
             "'opspilot[training]'`, or leave it out by --no-yardstick"
         ) from None
-    # The temperatures are the committed model's: they were found by leaving products out.
-    validation = Validation(dict(load_classifier().meta["temperatures"]), {})
-    arrays, description = export(fit(samples_of(events)), validation, events)
+    arrays, description = fit_other(events)
     (folder / ARRAYS).write_bytes(arrays)
     (folder / DESCRIPTION).write_text(description, encoding="utf-8")
 

@@ -22,8 +22,12 @@ from agents.logic.judging.rows import RowFinder
 from schemas.vocabulary import Category, Level, Severity
 from streams.errors import ConfigurationError
 
+ARRAYS, DESCRIPTION = "baseline.npz", "baseline.json"
+"""The two files of an artefact."""
 FORMAT = 1
 """Raised when an artefact of an earlier version can no longer be read."""
+
+_PREFIX, _DIGITS = "baseline-", 12
 
 Floats = npt.NDArray[np.float32]
 
@@ -92,6 +96,11 @@ class Classifier:
                 np.ascontiguousarray(weights.matrix[:, places]),
                 weights.bias[places],
             )
+
+    @property
+    def name(self) -> str:
+        """Return what records call it, by what it was fitted on; `is_baseline` knows it again."""
+        return f"{_PREFIX}{self.meta['events_sha256'][:_DIGITS]}"
 
     def score(self, text: str, level: Level | None = None, service: str = "") -> TextScore:
         """Return the judgement of one line; `service` is a hint, its name is not looked up."""
@@ -163,6 +172,12 @@ class _Subcategories:
     bias: Floats
 
 
+def is_baseline(model: str) -> bool:
+    """Tell whether a record's model is a baseline."""
+    digits = model.removeprefix(_PREFIX)
+    return digits != model and len(digits) == _DIGITS and set(digits) <= set("0123456789abcdef")
+
+
 def _gaps(starts: list[int], end: int) -> list[int]:
     """Return how many rows each block has."""
     return [after - start for start, after in zip(starts, [*starts[1:], end], strict=True)]
@@ -203,7 +218,7 @@ def load_classifier() -> Classifier:
     folder = resources.files("agents") / "models"
     return Classifier(
         read_weights(
-            (folder / "baseline.npz").read_bytes(),
-            (folder / "baseline.json").read_text(encoding="utf-8"),
+            (folder / ARRAYS).read_bytes(),
+            (folder / DESCRIPTION).read_text(encoding="utf-8"),
         )
     )

@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from agents.asking import classify_question, plan_question
+from agents.judges import answered, baseline_took, fell_back
 from agents.llm.calls import Caller
 from agents.llm.protocol import Backend
 from agents.llm.question import Outcome
@@ -122,20 +123,14 @@ class Judgement:
 
     async def classify(self, incident: Incident, backlog: int = 0) -> Classification:
         """Judge one revision; `backlog` is how much waits behind it, for the order of turns."""
-        started = perf_counter()
-        verdict = judge_incident(incident, self.classifier)
-        latency_ms = _baseline_took(CLASSIFY, started)
-        judge = Judge(
-            backend=BASELINE,
-            model=f"baseline-{self.classifier.meta['events_sha256'][:12]}",
-            latency_ms=latency_ms,
-        )
-        if self._caller is not None:
-            record = await self._classify_with_model(
-                self._caller, incident, verdict, judge, backlog
-            )
+        choice, spent_seconds = await self._choose(incident.id)
+        verdict, baseline = self._by_baseline(incident, choice)
+        if self._caller is None or choice.by_baseline:
+            record = to_record(incident, verdict, baseline)
         else:
-            record = to_record(incident, verdict, judge)
+            record = await self._classify_with_model(
+                self._caller, incident, verdict, baseline, choice, spent_seconds, backlog
+            )
         metrics.VERDICTS_BY_VARIANT.labels(
             record.judge.variant, record.judge.backend, str(record.abstained).lower()
         ).inc()
@@ -153,7 +148,7 @@ class Judgement:
         closeness = await self._closeness(classification, service_info)
         started = perf_counter()
         plan = build_plan(classification, service_info, self.library, closeness)
-        _baseline_took(RECOMMEND, started)
+        baseline_took(RECOMMEND, started)
         return plan
 
     async def _closeness(
@@ -165,15 +160,34 @@ class Judgement:
         query = runbook_query(classification, service_info)
         return await self._nearness.closeness(query, self.library)
 
+    def _by_baseline(self, incident: Incident, choice: Choice) -> tuple[Verdict, Judge]:
+        """Judge without a model: by the baseline that was released, else by the committed one."""
+        classifier = choice.classifier or self.classifier
+        started = perf_counter()
+        verdict = judge_incident(incident, classifier)
+        judge = Judge(
+            backend=BASELINE,
+            model=choice.model or classifier.name,
+            adapter=choice.adapter if choice.classifier is not None else None,
+            variant=choice.variant,
+            latency_ms=baseline_took(CLASSIFY, started),
+        )
+        if choice.reason is not None and (self._caller is None or choice.by_baseline):
+            judge = fell_back(CLASSIFY, judge, Outcome(None, choice.reason))
+        return verdict, judge
+
     async def _classify_with_model(
-        self, caller: Caller, incident: Incident, verdict: Verdict, baseline: Judge, backlog: int
+        self,
+        caller: Caller,
+        incident: Incident,
+        verdict: Verdict,
+        baseline: Judge,
+        choice: Choice,
+        spent_seconds: float,
+        backlog: int,
     ) -> Classification:
-        choice, spent_seconds = await self._choose(caller, incident.id)
-        baseline = baseline.model_copy(update={"variant": choice.variant})
-        if choice.by_baseline:
-            return to_record(incident, verdict, baseline)
         if is_hostile(incident):
-            judge = _fell_back(CLASSIFY, baseline, NOT_TO_BE_ASKED)
+            judge = fell_back(CLASSIFY, baseline, NOT_TO_BE_ASKED)
             return to_record(incident, set_aside(verdict), judge)
         outcome = await caller.ask(
             classify_question(
@@ -191,9 +205,9 @@ class Judgement:
         )
         if outcome.value is None:
             self._doubt(choice, outcome.reason)
-            return to_record(incident, verdict, _fell_back(CLASSIFY, baseline, outcome))
+            return to_record(incident, verdict, fell_back(CLASSIFY, baseline, outcome))
         combined = outcome.value
-        judge = _answered(caller, choice, outcome, self.templates["classify"])
+        judge = answered(caller, choice, outcome, self.templates["classify"])
         return to_record(incident, combined.verdict, judge, combined.suggested_actions)
 
     async def _plan_with_model(
@@ -204,7 +218,7 @@ class Judgement:
         backlog: int,
     ) -> RemediationPlan:
         closeness = await self._closeness(classification, service_info)
-        choice, spent_seconds = await self._choose(caller, classification.incident_id)
+        choice, spent_seconds = await self._choose(classification.incident_id)
         outcome: Outcome[RemediationPlan] = Outcome(None, None)
         if not choice.by_baseline and is_hostile(classification):
             outcome = NOT_TO_BE_ASKED
@@ -229,22 +243,24 @@ class Judgement:
                 spent_seconds=spent_seconds,
             )
         if outcome.value is not None:
-            judge = _answered(caller, choice, outcome, self.templates["plan"])
+            judge = answered(caller, choice, outcome, self.templates["plan"])
             return outcome.value.model_copy(update={"judge": judge})
         started = perf_counter()
         plan = build_plan(classification, service_info, self.library, closeness)
-        latency_ms = _baseline_took(RECOMMEND, started)
+        latency_ms = baseline_took(RECOMMEND, started)
         judge = plan.judge.model_copy(update={"variant": choice.variant, "latency_ms": latency_ms})
         if outcome.reason is not None:
             self._doubt(choice, outcome.reason)
-            judge = _fell_back(RECOMMEND, judge, outcome)
+            judge = fell_back(RECOMMEND, judge, outcome)
         return plan.model_copy(update={"judge": judge})
 
-    async def _choose(self, caller: Caller, incident_id: str) -> tuple[Choice, float]:
+    async def _choose(self, incident_id: str) -> tuple[Choice, float]:
         """Return who answers, and what the choice has cost of the question's time."""
         patience = min(MOST_PROBE_SECONDS, self._settings.call_timeout_seconds / 3)
+        if self._caller is None or self._caller.is_open:
+            patience = 0.0
         started = perf_counter()
-        choice = await self._chooser.choose(incident_id, 0.0 if caller.is_open else patience)
+        choice = await self._chooser.choose(incident_id, patience)
         return choice, perf_counter() - started
 
     def _doubt(self, choice: Choice, reason: FallbackReason | None) -> None:
@@ -259,39 +275,3 @@ def make_model_backend(model: ModelSettings, runbook_folders: tuple[Path, ...]) 
     from agents.llm.backends import make_backend
 
     return make_backend(model, runbook_folders)
-
-
-def _answered(
-    caller: Caller, choice: Choice, outcome: Outcome[object], template: PromptTemplate
-) -> Judge:
-    return Judge(
-        backend=caller.backend.name,
-        model=outcome.model or "unknown",
-        adapter=choice.adapter,
-        variant=choice.variant,
-        prompt_version=template.version,
-        fallback_reason=choice.reason,
-        latency_ms=round(outcome.latency_ms, 3),
-        tokens=outcome.tokens,
-    )
-
-
-def _fell_back(stage: str, baseline: Judge, outcome: Outcome[Any]) -> Judge:
-    """Say that the baseline answered, why, and what was spent on trying otherwise."""
-    why = outcome.reason
-    assert why is not None, "an outcome without a value has a reason"
-    metrics.LLM_FALLBACKS.labels(stage, why.value).inc()
-    return baseline.model_copy(
-        update={
-            "fallback_reason": why.value,
-            "latency_ms": round(baseline.latency_ms + outcome.latency_ms, 3),
-            "tokens": outcome.tokens,
-        }
-    )
-
-
-def _baseline_took(stage: str, started: float) -> float:
-    """Measure one judgement of the baseline; returns milliseconds."""
-    seconds = perf_counter() - started
-    metrics.LLM_INFERENCE_LATENCY.labels(BASELINE, stage).observe(seconds)
-    return round(seconds * 1000, 3)

@@ -1,15 +1,16 @@
 """Gives a stage its Judgement: from the settings, and from the releases in Kafka.
 
-Comes in: a stage. Goes out: a Judgement. Promise: without a model server nothing is read and no
-client is made; with one, the models topic is read to its end before the first judgement, and a
-rollout is probed when it comes, not when the next incident does.
+Comes in: a stage. Goes out: a Judgement. Promise: without a model server no client is made, and
+only who judges looks for a baseline that was fitted anew; the models topic is read to its end
+before the first judgement, and a rollout is probed when it comes, not when the next incident does.
 """
 
-from agents.judgement import RECOMMEND, Judgement, make_model_backend
+from agents.baselines import Baselines
+from agents.judgement import CLASSIFY, RECOMMEND, Judgement, make_model_backend
 from agents.llm.reasons import FallbackReason
 from agents.nearness import make_nearness
 from agents.releases import Releases
-from schemas.topics import MODELS, Topic
+from schemas.topics import BASELINES, MODELS, Topic
 from streams import metrics
 from streams.app import Stage
 from streams.compacted import CompactedTopic
@@ -23,9 +24,15 @@ def judgement_of(stage: Stage) -> Judgement:
     backend = make_model_backend(settings.model, folders)
     # Only who plans looks for runbooks.
     nearness = make_nearness(settings.judge) if stage.name == RECOMMEND else None
-    if backend is None:
+    judges = stage.name == CLASSIFY
+    if backend is None and not judges:
         return Judgement(settings.model, folders, nearness=nearness)
-    releases = Releases(CompactedTopic(settings, MODELS), backend, adapter=settings.model.adapter)
+    releases = Releases(
+        CompactedTopic(settings, MODELS),
+        backend,
+        adapter=settings.model.adapter,
+        baselines=Baselines(CompactedTopic(settings, BASELINES)) if judges else None,
+    )
 
     async def follow_releases() -> None:
         await releases.follow()

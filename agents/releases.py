@@ -13,10 +13,12 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from agents.baselines import Baselines
 from agents.llm.errors import ModelError
 from agents.llm.probe import prove
 from agents.llm.protocol import Backend
 from agents.llm.reasons import FallbackReason
+from agents.logic.judging.classifier import Classifier
 from agents.routing import Variant, variant_of
 from schemas.learning import ModelRelease, ModelRole
 from streams import metrics
@@ -43,7 +45,11 @@ class Choice:
     reason: FallbackReason | None = None
     """Why it is not the adapter that was released for this incident."""
     by_baseline: bool = False
-    """The release in service is the baseline itself."""
+    """The release in service is a baseline."""
+    classifier: Classifier | None = None
+    """A baseline fitted anew, named by `adapter`; None for the committed one."""
+    model: str | None = None
+    """What the release calls the baseline that was fitted anew."""
 
 
 class Source(Protocol):
@@ -74,16 +80,21 @@ class Releases:
     def __init__(
         self,
         source: Source,
-        backend: Backend,
+        backend: Backend | None,
         *,
         adapter: str | None = None,
+        baselines: Baselines | None = None,
         now_ms: Callable[[], int] = monotonic_ms,
         probe_call_seconds: float = PROBE_CALL_SECONDS,
     ) -> None:
-        """`adapter` is the champion's where nobody was released."""
-        self._default = default_champion(backend.name, adapter)
+        """`adapter` is the champion's where nobody was released.
+
+        Without a backend no model can be asked, and only releases of baselines count.
+        """
+        self._default = default_champion(backend.name, adapter) if backend is not None else None
         self._source = source
         self._backend = backend
+        self._baselines = baselines
         self._now_ms = now_ms
         self._probe_call_seconds = probe_call_seconds
         self._version = -1
@@ -103,7 +114,9 @@ class Releases:
         if release is None:
             return Choice(variant)
         if release.backend == BASELINE:
-            return Choice(variant, by_baseline=True)
+            return await self._baseline(variant, release)
+        if self._backend is None:
+            return Choice(variant, reason=FallbackReason.NO_MODEL)
         if release.adapter is None:
             return Choice(variant)
         probe = self._probes[role]
@@ -150,6 +163,17 @@ class Releases:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._source.close()
+        if self._baselines is not None:
+            await self._baselines.close()
+
+    async def _baseline(self, variant: Variant, release: ModelRelease) -> Choice:
+        if release.adapter is None or self._baselines is None:
+            return Choice(variant, by_baseline=True)
+        classifier = await self._baselines.find(release)
+        metrics.ADAPTER_ANSWERS.labels(variant).set(classifier is not None)
+        if classifier is None:
+            return Choice(variant, reason=FallbackReason.ADAPTER_UNPROVEN, by_baseline=True)
+        return Choice(variant, release.adapter, None, True, classifier, release.model)
 
     def _take_in(self, releases: list[ModelRelease]) -> None:
         self._released = {release.role: release for release in releases}
@@ -172,14 +196,19 @@ class Releases:
                 metrics.ADAPTER_ANSWERS.remove(role.value)
                 if known.task is not None:
                     known.task.cancel()
-            if release is not None and release.adapter and release.backend != BASELINE:
+            if release is not None and release.adapter and self._can_prove(release):
                 # A challenger that becomes champion was proven already: nobody waits for it anew.
                 before = proven.get(_what(release))
                 probe = _Probe(release, True, before.due_ms) if before else _Probe(release)
                 self._probes[role] = probe
                 metrics.ADAPTER_ANSWERS.labels(role.value).set(bool(probe.answers))
 
+    def _can_prove(self, release: ModelRelease) -> bool:
+        """Tell whether a server is to be asked: a baseline is proven by its digest."""
+        return self._backend is not None and release.backend != BASELINE
+
     async def _prove(self, probe: _Probe) -> None:
+        assert self._backend is not None
         role, adapter = probe.release.role, probe.release.adapter
         assert adapter is not None
         try:

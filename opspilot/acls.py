@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from schemas.topics import (
     ANALYZE_STATE,
+    BASELINES,
     CLASSIFICATIONS,
     CORRELATE_STATE,
     DEAD_LETTERS,
@@ -35,11 +36,11 @@ READS: Mapping[str, tuple[Topic, ...]] = {
     "analyze": (LOGS_DIGESTS, ANALYZE_STATE),
     # The ledger and the verdicts for its gauges alone (agents/ledger_watch.py, incident_board.py).
     "correlate": (FINDINGS, CORRELATE_STATE, SERVICES, LEDGER, CLASSIFICATIONS),
-    "classify": (INCIDENTS, CLASSIFICATIONS, MODELS),
+    "classify": (INCIDENTS, CLASSIFICATIONS, MODELS, BASELINES),
     "recommend": (CLASSIFICATIONS, REMEDIATIONS, SERVICES, MODELS),
     "drift": (FEEDBACK, CLASSIFICATIONS, DRIFT_STATE, MODELS, TRAINING_REQUESTS),
     # What people said, and of what, for its dataset.
-    TRAINER: (TRAINING_REQUESTS, FEEDBACK, CLASSIFICATIONS, MODELS),
+    TRAINER: (TRAINING_REQUESTS, FEEDBACK, CLASSIFICATIONS, MODELS, BASELINES),
 }
 WRITES: Mapping[str, tuple[Topic, ...]] = {
     "ingest": (LOGS_DIGESTS, LEDGER, DEAD_LETTERS),
@@ -56,7 +57,7 @@ WRITES: Mapping[str, tuple[Topic, ...]] = {
         MODELS,
         DEAD_LETTERS,
     ),
-    TRAINER: (TRAINING_RESULTS, MODELS, DEAD_LETTERS),
+    TRAINER: (TRAINING_RESULTS, MODELS, BASELINES, DEAD_LETTERS),
 }
 INVESTIGATOR = "investigate"
 """No stage: the user of those who run `opspilot investigate`."""

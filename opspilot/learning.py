@@ -1,8 +1,8 @@
 """What stands around a training: its dataset before, gate, registry and release after.
 
-Comes in: a request; the folder of an adapter. Goes out: a dataset's folder; what became of the
-adapter. Promise: an adapter that the registry has is not tried again, so a kill in the middle ends
-in the same decision; one that was refused is taken off the server.
+Comes in: a request; the folder of an adapter, or of a baseline fitted anew. Goes out: a dataset's
+folder; what became of what was learnt. Promise: what the registry has is not tried again, so a kill
+in the middle ends in the same decision; an adapter that was refused is taken off the server.
 """
 
 import asyncio
@@ -12,21 +12,29 @@ from pathlib import Path
 
 from agents.llm.backends import make_backend
 from agents.llm.errors import ModelError
+from agents.logic.judging.classifier import (
+    Classifier,
+    is_baseline,
+    load_classifier,
+    read_weights,
+)
 from schemas.learning import RetrainingRequest, TrainingState
 from streams.clock import now_ms
 from streams.errors import BrokerError, ConfigurationError, InputError
 from streams.kafka import make_producer, started
 from streams.modelsettings import BackendName
 from streams.settings import Settings
+from training.baseline_release import BaselineWay
 from training.jobs import Settled
 from training.judging_run import Asking
 from training.lora.card import add_figures
 from training.publishing import publish_changes, roles_now
+from training.refit import read_fitted
 from training.registry import Facts, Manifest, Registry
-from training.release import Server, bring_up, release_adapter
+from training.release import Server, release_adapter
 from training.roles import Change, Roles
 from training.rollout import make_rollout
-from training.trial import BASELINE, InService, try_candidate
+from training.trial import BASELINE, InService, TrialVerdict, try_baseline, try_candidate
 
 MOST_AT_ONCE = 4
 """Questions of a trial at once: people's incidents come first on the same server."""
@@ -49,7 +57,9 @@ class Learning:
         await _opspilot("dataset", "build", str(data), "--replay", str(replay))
 
     async def settle(self, request: RetrainingRequest, name: str, adapter: Path) -> Settled:
-        """Try the adapter on the server, keep it, and release it if the gate let it through."""
+        """Try what was learnt, keep it, and release it if the gate let it through."""
+        if is_baseline(request.model):
+            return await self._settle(request, name, adapter, None)
         if self._settings.model.backend is BackendName.BASELINE:
             raise ConfigurationError(
                 "OPSPILOT_MODEL__BACKEND=baseline serves no adapters: name the model server, as in "
@@ -59,25 +69,35 @@ class Learning:
         rollout = make_rollout(self._settings.release, self._settings.model)
         server = Server(backend, rollout, float(self._settings.release.wait_seconds))
         try:
-            roles = await roles_now(self._settings)
-            manifest = await asyncio.to_thread(self._registry.find, name)
-            if manifest is None:
-                manifest = await self._try(request, name, adapter, server, roles)
-            facts = manifest.facts
-            if not facts.passed:
-                return Settled(TrainingState.REFUSED, facts.reason, facts.figures)
-            if name not in roles.in_use:
-                await self._release(name, server, roles, facts.reason)
-            return Settled(TrainingState.RELEASED, facts.reason, facts.figures)
+            return await self._settle(request, name, adapter, server)
         except ModelError as error:
             raise InputError(f"the model server could not be asked: {error}") from None
         finally:
             await backend.close()
 
-    async def _try(
-        self, request: RetrainingRequest, name: str, adapter: Path, server: Server, roles: Roles
-    ) -> Manifest:
-        await bring_up(name, adapter, server, roles)
+    async def _settle(
+        self, request: RetrainingRequest, name: str, adapter: Path, server: Server | None
+    ) -> Settled:
+        """Settle an adapter of the server's model; without a server, a baseline."""
+        roles = await roles_now(self._settings)
+        manifest = await asyncio.to_thread(self._registry.find, name)
+        if manifest is None:
+            if server is None:
+                verdict = await asyncio.to_thread(self._try_baseline, name, adapter, roles)
+            else:
+                verdict = await self._try(name, adapter, server, roles)
+            manifest = await asyncio.to_thread(self._keep, request, name, adapter, verdict)
+            if server is not None and not manifest.facts.passed:
+                await server.rollout.unload(name, roles.in_use)
+        facts = manifest.facts
+        if not facts.passed:
+            return Settled(TrainingState.REFUSED, facts.reason, facts.figures)
+        if name not in roles.in_use:
+            await self._release(name, server, roles, facts.reason)
+        return Settled(TrainingState.RELEASED, facts.reason, facts.figures)
+
+    async def _try(self, name: str, adapter: Path, server: Server, roles: Roles) -> TrialVerdict:
+        await server.bring_up(name, adapter, roles)
         takes = (await server.backend.describe()).max_concurrent or 1
         verdict = await try_candidate(
             adapter.with_name("data"),
@@ -85,22 +105,36 @@ class Learning:
             _in_service(roles),
             adapter,
         )
-        decision = verdict.decision
         add_figures(adapter, verdict.figures)
+        return verdict
+
+    def _try_baseline(self, name: str, folder: Path, roles: Roles) -> TrialVerdict:
+        champion = roles.champion
+        served = self._settings.model.backend if champion is None else champion.backend
+        if served != BASELINE:
+            raise InputError(
+                f"the baseline does not judge any more, {served} does: nothing is to be released"
+            )
+        serving = (BASELINE, load_classifier())
+        if champion is not None and champion.adapter is not None:
+            before = self._registry.fetch(champion.adapter, self._released)
+            serving = (champion.adapter, _fitted(before))
+        return try_baseline(folder.with_name("data"), (name, _fitted(folder)), serving, folder)
+
+    def _keep(
+        self, request: RetrainingRequest, name: str, folder: Path, verdict: TrialVerdict
+    ) -> Manifest:
         facts = Facts(
             model=request.model,
             request_id=request.id,
-            passed=decision.passed,
-            reason=decision.reason,
+            passed=verdict.decision.passed,
+            reason=verdict.decision.reason,
             created_ms=now_ms(),
             figures=verdict.figures,
         )
-        manifest = await asyncio.to_thread(self._registry.publish, name, adapter, facts)
-        if not decision.passed:
-            await server.rollout.unload(name, roles.in_use)
-        return manifest
+        return self._registry.publish(name, folder, facts)
 
-    async def _release(self, name: str, server: Server, roles: Roles, reason: str) -> None:
+    async def _release(self, name: str, server: Server | None, roles: Roles, reason: str) -> None:
         producer = make_producer(self._settings.kafka)
         async with started(producer, self._settings.kafka):
 
@@ -110,19 +144,27 @@ class Learning:
             await release_adapter(
                 name,
                 registry=self._registry,
-                work_folder=self._settings.training.folder / "released",
-                server=server,
+                work_folder=self._released,
+                way=server or BaselineWay(producer, self._settings),
                 roles=roles,
                 share=self._settings.release.challenger_share,
                 reason=reason,
                 publish=send,
             )
 
+    @property
+    def _released(self) -> Path:
+        return self._settings.training.folder / "released"
+
     async def _generate(self, folder: Path) -> None:
         draft = folder.with_name(f".{folder.name}")
         shutil.rmtree(draft, ignore_errors=True)
         await _opspilot("dataset", "generate", str(draft))
         draft.rename(folder)
+
+
+def _fitted(folder: Path) -> Classifier:
+    return Classifier(read_weights(*read_fitted(folder)))
 
 
 def _in_service(roles: Roles) -> InService:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from schemas.base import Count, EpochMs, LongText, Record, Share, ShortText
 from schemas.vocabulary import Category, Severity
@@ -138,3 +138,22 @@ class ModelRelease(Record):
     previous_adapter_digest: str | None = None
     reason: ShortText | None = None
     released_ms: EpochMs
+
+
+class BaselineArtefact(Record):
+    """A baseline fitted anew: what a stage needs to judge by it, under the name it is released as.
+
+    `digest` is the SHA-256 of the registry's manifest, as in the release (training/registry.py).
+    """
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+    TYPE: ClassVar[str] = "baseline"
+    type: Literal["baseline"] = "baseline"
+
+    name: ShortText
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    arrays: bytes
+    """numpy's .npz: vocabulary, rarity, matrix, scale, bias."""
+    description: str
+    """JSON: format, categories, temperatures, what it was fitted on."""
+    made_ms: EpochMs

@@ -16,6 +16,7 @@ from schemas.finding import Finding
 from schemas.incident import Incident
 from schemas.investigation import Investigation
 from schemas.learning import (
+    BaselineArtefact,
     DriftScore,
     Feedback,
     ModelRelease,
@@ -222,6 +223,16 @@ MODELS = Topic(
     FOR_EVER,
     (ModelRelease,),
 )
+BASELINES = Topic(
+    "baselines",
+    "name of the release",
+    "Baselines fitted anew from feedback, for the stages that judge by them.",
+    Width.ONE,
+    Cleanup.COMPACT,
+    FOR_EVER,
+    (BaselineArtefact,),
+    max_message_bytes=4 * MIB,
+)
 DEAD_LETTERS = Topic(
     "dead-letters",
     "as in the source",
@@ -267,6 +278,7 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
             TRAINING_REQUESTS,
             TRAINING_RESULTS,
             MODELS,
+            BASELINES,
             DEAD_LETTERS,
             LEDGER,
             ANALYZE_STATE,

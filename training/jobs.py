@@ -11,13 +11,14 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from agents.logic.judging.classifier import is_baseline
 from schemas.learning import RetrainingRequest, RetrainingResult, TrainingState
 from streams.errors import BrokerError, OpsPilotError
 from streams.settings import Settings
@@ -25,6 +26,8 @@ from training.lora.order import Order
 from training.lora.recipe import Device, Quantize, Recipe
 
 CHILD = (sys.executable, "-m", "training.lora.process")
+REFITTING = (sys.executable, "-m", "training.refit")
+"""What learns where a baseline judges."""
 STOP_SECONDS = 30.0
 """A step of a big model on a CPU takes long, and the child stops between two."""
 _MAX_REASON = 512
@@ -133,6 +136,25 @@ class Job:
         draft.rename(data)
 
     async def _train(self, data: Path, adapter: Path, told: Told) -> None:
+        command: tuple[str, ...]
+        if is_baseline(self.request.model):
+            command = (*REFITTING, str(data), str(adapter))
+        else:
+            command = (*CHILD, str(self._write_order(data, adapter)))
+        for _ in range(self._settings.training.attempts):
+            if adapter.is_dir():
+                return
+            status, fault = await _run_child(command, self._folder / "training.log", told)
+            if fault:
+                raise OpsPilotError(fault)
+        if not adapter.is_dir():
+            raise ChildDiedError(
+                f"the training's process ended {self._settings.training.attempts} times, last with "
+                f"status {status}: see {self._folder / 'training.log'}; -9 often means that memory "
+                "ran out, then lower OPSPILOT_TRAINING__BATCH"
+            )
+
+    def _write_order(self, data: Path, adapter: Path) -> Path:
         order = Order(
             name=self.name,
             base=self._settings.training.base,
@@ -144,18 +166,7 @@ class Job:
         )
         file = self._folder / "order.json"
         file.write_text(order.to_json(), encoding="utf-8")
-        for _ in range(self._settings.training.attempts):
-            if adapter.is_dir():
-                return
-            status, fault = await _run_child(file, self._folder / "training.log", told)
-            if fault:
-                raise OpsPilotError(fault)
-        if not adapter.is_dir():
-            raise ChildDiedError(
-                f"the training's process ended {self._settings.training.attempts} times, last with "
-                f"status {status}: see {self._folder / 'training.log'}; -9 often means that memory "
-                "ran out, then lower OPSPILOT_TRAINING__BATCH"
-            )
+        return file
 
     def _end(self, result: RetrainingResult) -> None:
         draft = self._folder / ".result.json"
@@ -167,15 +178,14 @@ class Job:
         shutil.rmtree(self._folder / "work", ignore_errors=True)
 
 
-async def _run_child(order: Path, log: Path, told: Told) -> tuple[int, str | None]:
+async def _run_child(command: Sequence[str], log: Path, told: Told) -> tuple[int, str | None]:
     """Train in a process of its own; returns its status, and a sentence where it said one.
 
     When this is cancelled, the child has ended, its checkpoint written if there was time.
     """
     with log.open("ab") as errors:
         child = await asyncio.create_subprocess_exec(
-            *CHILD,
-            str(order),
+            *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,

@@ -1,20 +1,21 @@
 """Brings an adapter into service: loaded, proven, and only then named in the models topic.
 
-Comes in: an adapter of the registry, the server, who serves now. Goes out: ModelRelease records,
-given to `publish`. Promise: an adapter that does not answer otherwise than the base model is taken
-out again and never named; until it is named, nothing in service changes.
+Comes in: an adapter of the registry, the way to those who judge by it, who serves now. Goes out:
+ModelRelease records, given to `publish`. Promise: an adapter that does not answer otherwise than
+the base model is taken out again and never named; until then nothing in service changes.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from agents.llm.errors import ModelError
 from agents.llm.probe import prove
 from agents.llm.protocol import Backend
 from streams.clock import monotonic_ms, now_ms
-from training.registry import Registry
+from training.registry import Manifest, Registry
 from training.roles import Candidate, Change, Roles, released
 from training.rollout import ReleaseError, Rollout
 
@@ -23,6 +24,16 @@ PAUSE_SECONDS = 2.0
 
 Publish = Callable[[tuple[Change, ...]], Awaitable[None]]
 """Sends changes of the models topic, in their order, and returns when the broker has them."""
+
+
+class Way(Protocol):
+    """How what was learnt reaches those who judge by it."""
+
+    async def bring_up(self, name: str, folder: Path, roles: Roles) -> None:
+        """Have it ready to judge, and all else that is in service too; raises ReleaseError."""
+
+    async def candidate(self, manifest: Manifest, folder: Path) -> Candidate:
+        """Return what is to be named in the models topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +45,27 @@ class Server:
     wait_seconds: float = 300.0
     pause_seconds: float = PAUSE_SECONDS
 
+    async def bring_up(self, name: str, folder: Path, roles: Roles) -> None:
+        """Load an adapter and wait until it is proven to answer; raises ReleaseError."""
+        await self.rollout.load(name, folder, roles.in_use | {name})
+        why = await _wait_for(name, self)
+        if why is not None and name not in roles.in_use:
+            await self.rollout.unload(name, roles.in_use)
+        if why is not None:
+            raise ReleaseError(f"adapter {name} was loaded but not released: {why}")
+
+    async def candidate(self, manifest: Manifest, folder: Path) -> Candidate:  # noqa: ARG002
+        """Return the adapter as the server's model with it."""
+        model = (await self.backend.describe()).model
+        return Candidate(self.backend.name, model, manifest.name, manifest.digest)
+
 
 async def release_adapter(
     name: str,
     *,
     registry: Registry,
     work_folder: Path,
-    server: Server,
+    way: Way,
     roles: Roles,
     share: float,
     reason: str,
@@ -55,23 +80,11 @@ async def release_adapter(
     if not manifest.facts.passed:
         raise ReleaseError(f"adapter {name} was refused by the gate: {manifest.facts.reason}")
     folder = registry.fetch(name, work_folder)
-    await bring_up(name, folder, server, roles)
-    model = (await server.backend.describe()).model
-    candidate = Candidate(server.backend.name, model, name, manifest.digest)
+    await way.bring_up(name, folder, roles)
+    candidate = await way.candidate(manifest, folder)
     changes = released(candidate, roles, share, reason, now_ms())
     await publish(changes)
     return changes
-
-
-async def bring_up(name: str, folder: Path, server: Server, roles: Roles) -> None:
-    """Load an adapter and wait until it is proven to answer; raises ReleaseError."""
-    keep = roles.in_use | {name}
-    await server.rollout.load(name, folder, keep)
-    why = await _wait_for(name, server)
-    if why is not None and name not in roles.in_use:
-        await server.rollout.unload(name, roles.in_use)
-    if why is not None:
-        raise ReleaseError(f"adapter {name} was loaded but not released: {why}")
 
 
 async def _wait_for(name: str, server: Server) -> str | None:

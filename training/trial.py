@@ -1,8 +1,8 @@
 """One candidate on trial: everybody is asked, the gate decides, a report is written.
 
-Comes in: a dataset, a model server, the candidate, who serves now. Goes out: a decision and
-the main figures. Promise: all are asked the same questions of the same server; raises ModelError
-where it cannot be asked: then nothing is decided.
+Comes in: a dataset, the candidate, who serves now, a model server for what is no baseline. Goes
+out: a decision and the main figures. Promise: all are asked the same questions of the same server;
+raises ModelError where it cannot be asked: then nothing is decided.
 """
 
 from collections.abc import Callable
@@ -71,13 +71,50 @@ async def try_candidate(
     if not in_service.is_baseline:
         asking = replace(candidate, adapter=in_service.adapter)
         serving = await _ask(in_service.name, asking, test, canary, judge, told)
-    decision = decide(test, canary, tried, serving, baseline, rules)
-    entrants = [tried, *([] if in_service.is_baseline else [serving]), baseline]
-    measured = [figures_of(entrant, test, canary) for entrant in entrants]
-    write_report(report_folder, decision, measured, len(test))
-    names = ["candidate", *([] if in_service.is_baseline else ["in_service"]), "baseline"]
+    return _conclude(test, canary, (tried, serving, baseline), report_folder, rules)
+
+
+def try_baseline(
+    dataset: Path,
+    candidate: tuple[str, Classifier],
+    in_service: tuple[str, Classifier],
+    report_folder: Path,
+    *,
+    rules: GateRules | None = None,
+) -> TrialVerdict:
+    """Try a baseline that was fitted anew against the one that serves, both given with their names.
+
+    Both have learnt from the events that the synthetic test items are made of, so these show only
+    what was unlearnt; what was gained shows on the corrections that were held back.
+    Raises InputError for a dataset without test split or canaries.
+    """
+    test, canary = read_split(dataset, Split.TEST), read_split(dataset, Split.CANARY)
+
+    def entrant(name: str, judge: Classifier) -> Entrant:
+        said = by_baseline(test, judge), by_baseline(canary, judge)
+        return Entrant(name, *said, is_baseline=True)
+
+    committed = entrant(BASELINE, load_classifier())
+    serving = committed if in_service[0] == BASELINE else entrant(*in_service)
+    return _conclude(test, canary, (entrant(*candidate), serving, committed), report_folder, rules)
+
+
+def _conclude(
+    test: list[Example],
+    canary: list[Example],
+    entrants: tuple[Entrant, Entrant, Entrant],
+    report_folder: Path,
+    rules: GateRules | None,
+) -> TrialVerdict:
+    """Have the gate decide on candidate, who serves and the baseline, and write the report."""
+    decision = decide(test, canary, *entrants, rules)
+    named = dict(zip(("candidate", "in_service", "baseline"), entrants, strict=True))
+    if named["in_service"] is named["baseline"]:
+        del named["in_service"]
+    measured = {name: figures_of(one, test, canary) for name, one in named.items()}
+    write_report(report_folder, decision, list(measured.values()), len(test))
     flattened: dict[str, float] = {}
-    for name, figures in zip(names, measured, strict=True):
+    for name, figures in measured.items():
         flattened |= flat(figures, name)
     return TrialVerdict(decision, flattened)
 

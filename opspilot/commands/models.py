@@ -7,27 +7,29 @@ adapter serves only after the gate let it through and the server was seen to ans
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from agents.llm.backends import make_backend
+from agents.logic.judging.classifier import is_baseline
+from agents.releases import BASELINE
 from schemas.envelope import iso_time
 from schemas.learning import ModelRelease
 from schemas.topics import MODELS
 from streams.admin import check_topics
 from streams.clock import now_ms
-from streams.errors import BrokerError, ConfigurationError, InputError
+from streams.errors import ConfigurationError, InputError
 from streams.kafka import make_producer, started
 from streams.modelsettings import BackendName
 from streams.settings import Settings, load_settings
+from training.baseline_release import BaselineWay
 from training.publishing import publish_changes, roles_now
 from training.registry import Manifest, Registry
-from training.release import Server, bring_up, release_adapter
+from training.release import Server, release_adapter
 from training.report import TEXT_FILE
 from training.roles import Change, Roles, rolled_back
 from training.rollout import make_rollout
@@ -99,13 +101,15 @@ def promote(
     Example: opspilot models promote triage-5f0c1d2e --share 0.2
     """
     settings = load_settings()
+    registry = Registry.at(settings.release.registry)
+    for_baseline = is_baseline(registry.read(name).facts.model)
 
-    async def change(server: Server, roles: Roles, send: _Send) -> tuple[Change, ...]:
+    async def change(ways: _Ways, roles: Roles, send: _Send) -> tuple[Change, ...]:
         return await release_adapter(
             name,
-            registry=Registry.at(settings.release.registry),
+            registry=registry,
             work_folder=settings.worker.data_folder / "adapters",
-            server=server,
+            way=ways.baselines if for_baseline else ways.server,
             roles=roles,
             share=share,
             reason="promoted by a person",
@@ -125,47 +129,67 @@ def rollback(
     """
     settings = load_settings()
 
-    async def change(server: Server, roles: Roles, send: _Send) -> tuple[Change, ...]:
+    async def change(ways: _Ways, roles: Roles, send: _Send) -> tuple[Change, ...]:
         changes = rolled_back(roles, f"rolled back: {reason}", now_ms())
         for _, release in changes:
             if release is not None and release.adapter is not None:
                 registry = Registry.at(settings.release.registry)
                 folder = registry.fetch(release.adapter, settings.worker.data_folder / "adapters")
-                await bring_up(release.adapter, folder, server, roles)
+                way = ways.baselines if release.backend == BASELINE else ways.server
+                await way.bring_up(release.adapter, folder, roles)
         await send(changes)
         return changes
 
     _tell(asyncio.run(_change(settings, change)))
 
 
+class _Ways:
+    """The ways into service; the model server's client is made when it is needed."""
+
+    def __init__(self, settings: Settings, producer: Any) -> None:
+        self._settings = settings
+        self.baselines = BaselineWay(producer, settings)
+        self._server: Server | None = None
+
+    @property
+    def server(self) -> Server:
+        """The model server; raises ConfigurationError where none is named."""
+        settings = self._settings
+        if settings.model.backend is BackendName.BASELINE:
+            raise ConfigurationError(
+                "OPSPILOT_MODEL__BACKEND=baseline has no adapters: name the model server that "
+                "serves them, as in OPSPILOT_MODEL__BACKEND=openai "
+                "OPSPILOT_MODEL__URL=http://host:8012/v1"
+            )
+        if self._server is None:
+            rollout = make_rollout(settings.release, settings.model)
+            wait_seconds = float(settings.release.wait_seconds)
+            self._server = Server(make_backend(settings.model), rollout, wait_seconds)
+        return self._server
+
+    async def close(self) -> None:
+        if self._server is not None:
+            await self._server.backend.close()
+
+
 _Send = Callable[[tuple[Change, ...]], Awaitable[None]]
-_Work = Callable[[Server, Roles, _Send], Awaitable[tuple[Change, ...]]]
+_Work = Callable[[_Ways, Roles, _Send], Awaitable[tuple[Change, ...]]]
 
 
 async def _change(settings: Settings, work: _Work) -> tuple[Change, ...]:
-    if settings.model.backend is BackendName.BASELINE:
-        raise ConfigurationError(
-            "OPSPILOT_MODEL__BACKEND=baseline has no adapters: name the model server that serves "
-            "them, as in OPSPILOT_MODEL__BACKEND=openai OPSPILOT_MODEL__URL=http://host:8012/v1"
-        )
     await check_topics(settings, [MODELS])
     roles = await roles_now(settings)
-    backend = make_backend(settings.model)
-    rollout = make_rollout(settings.release, settings.model)
-    server = Server(backend, rollout, float(settings.release.wait_seconds))
     producer = make_producer(settings.kafka)
+    ways = _Ways(settings, producer)
     try:
         async with started(producer, settings.kafka):
 
             async def send(changes: tuple[Change, ...]) -> None:
-                try:
-                    await publish_changes(producer, settings, changes)
-                except KafkaError as error:
-                    raise BrokerError(f"the release cannot be published: {error!r}") from error
+                await publish_changes(producer, settings, changes)
 
-            return await work(server, roles, send)
+            return await work(ways, roles, send)
     finally:
-        await backend.close()
+        await ways.close()
 
 
 async def _roles(settings: Settings) -> Roles:

@@ -25,6 +25,7 @@ from training.dataset.incidents import incident_of
 from training.dataset.leakage import wording
 from training.dataset.naming import made_up_service
 
+_FAMILY = "feedback "
 VARIANTS = 3
 """Times that a correction is shown, each with other values: one among hundreds is not heard."""
 _TEST_SHARE, _VALIDATION_SHARE = 0.25, 0.15
@@ -113,7 +114,12 @@ def _example(
 def family_of(shapes: Sequence[ShapeEvidence]) -> str:
     """Return what incidents of the same wording share, whatever their services and values."""
     words = sorted({word for shape in shapes for word in wording(shape.shape)})
-    return f"feedback {content_id(*words)}"
+    return f"{_FAMILY}{content_id(*words)}"
+
+
+def is_correction(example: Example) -> bool:
+    """Tell whether an example comes from people's feedback."""
+    return example.family.startswith(_FAMILY)
 
 
 def split_of(family: str) -> Split:

@@ -54,7 +54,7 @@ def test_the_trainer_may_read_feedback_and_name_a_model_but_judge_nothing() -> N
     written = {line.split()[-1] for line in own if "--operation Write" in line}
     read = {line.split()[-1] for line in own if "--operation Read" in line}
     assert written == {
-        f"opspilot.{name}" for name in ("training.results", "models", "dead-letters")
+        f"opspilot.{name}" for name in ("training.results", "models", "baselines", "dead-letters")
     }
     assert {"opspilot.training.requests", "opspilot.feedback", "opspilot.models"} <= read
     assert not any("incidents" in line or "logs." in line for line in own)

@@ -30,6 +30,7 @@ from schemas.investigation import (
     InvestigationStep,
 )
 from schemas.learning import (
+    BaselineArtefact,
     DriftScore,
     Feedback,
     ModelRelease,
@@ -141,6 +142,8 @@ SAMPLES: list[Record] = [
     RetrainingResult(model="m", triggered=True, reason="drift", feedback_count=60,
                      state=TrainingState.RUNNING, progress=0.5, figures={"f1": 0.8}),
     ModelRelease(role=ModelRole.CHAMPION, backend="tgi", model="m", released_ms=NOW_MS),
+    BaselineArtefact(name="triage-1", digest="0" * 64, arrays=b"\xff\x00", description="{}",
+                     made_ms=NOW_MS),
     LedgerEntry(stage="ingest", chain=RANGE, ingest=IngestTotals(received=10, digested=10)),
 ]  # fmt: skip
 each_record = pytest.mark.parametrize("record", SAMPLES, ids=lambda record: record.TYPE)

@@ -53,7 +53,8 @@ def test_every_record_is_in_exactly_one_topic():
 def test_the_topics_of_the_design_are_there():
     wanted = (
         "logs.raw logs.digests findings incidents classifications remediations services feedback "
-        "investigations drift training.requests training.results models dead-letters ledger"
+        "investigations drift training.requests training.results models baselines dead-letters "
+        "ledger"
     )
     assert set(wanted.split()) <= set(TOPICS)
     assert set(TOPICS) - set(wanted.split()) == {"analyze.state", "correlate.state", "drift.state"}

@@ -1,5 +1,7 @@
 """A job's phases, without Kafka and without torch: what is done stays done."""
 
+from pathlib import Path
+
 import pytest
 
 from schemas.learning import RetrainingRequest, TrainingState
@@ -39,7 +41,7 @@ def children(monkeypatch):
         await told(0.5, {"loss": 1.0})
         if plan and (ending := plan.pop(0)) is not None:
             return ending
-        (order.parent / "adapter").mkdir()
+        (Path(order[-1]).parent / "adapter").mkdir()
         return 0, None
 
     monkeypatch.setattr(jobs, "_run_child", run_child)

@@ -76,7 +76,7 @@ async def release(name, registry, server, tmp_path, sent, roles=None):
         name,
         registry=registry,
         work_folder=tmp_path / "work",
-        server=server,
+        way=server,
         roles=roles or Roles(),
         share=0.2,
         reason="better",

@@ -89,7 +89,7 @@ baseline: .venv/tests ## Train the baseline judge on this project's own data.
 	@$(BIN)/python -m training.baseline
 
 .PHONY: learn
-learn: .venv/tests ## Learn with Gemma 3 270M on this CPU, 20-45 minutes; writes docs/learning.md.
+learn: .venv/tests ## Go round the learning loop with Gemma 3 270M, 25 minutes; writes docs/learning.md.
 	@$(BIN)/python -m opspilot.learningrun
 
 generate: .venv/tests ## Write what of docs/, dashboards and chart is a function of the code.

@@ -91,7 +91,10 @@ MISTAKES: dict[str, dict[str, Any]] = {
     "port over 65535": {**KAFKA, "networkPolicy": {"kafkaPorts": [70000]}},
     "unknown way of topics": {**KAFKA, "topics": {"create": "yes"}},
     "prefix with a blank": {**KAFKA, "topics": {"prefix": "ops pilot."}},
-    "trainer without a model": {**KAFKA, "trainer": {"enabled": True}},
+    "baselines kept on a volume that is not there": {
+        **KAFKA,
+        "trainer": {"enabled": True, "registry": "/models/registry"},
+    },
     "two trainers": {**KAFKA, **TRAINED, "trainer": {"enabled": True, "replicas": 2}},
     "half a GPU": {**KAFKA, **TRAINED, "trainer": {"enabled": True, "gpus": 0.5}},
     "adapters kept nowhere": {**KAFKA, **TRAINED, "trainer": {"registry": "/tmp/registry"}},
@@ -124,7 +127,10 @@ def test_the_schema_refuses(name: str) -> None:
 
 
 def test_what_the_mistakes_are_made_in_is_accepted() -> None:
-    jsonschema.validate(merged({**KAFKA, **TRAINED, "trainer": {"enabled": True}}), SCHEMA)
+    for registry in ("", "/training/registry", "s3://bucket/baselines"):
+        trainer = {"trainer": {"enabled": True, "registry": registry}}
+        for model in ({}, TRAINED):
+            jsonschema.validate(merged({**KAFKA, **model, **trainer}), SCHEMA)
 
 
 def test_every_stage_has_values() -> None:

@@ -72,7 +72,7 @@ def test_lint(helm: str, path: Path) -> None:
         ("--set", "stages.correlate.maxReplicas=3", "maxReplicas"),
         ("--set-string", "settings.OPSPILOT_NO__SUCH=1", "OPSPILOT_NO__SUCH"),
         ("--set-string", "kafka.securityProtocol=SASL_SSL", "secretName"),
-        ("--set", "trainer.enabled=true", "/model/kind"),
+        ("--set", "trainer.enabled=true,trainer.registry=/models/x", "/trainer/registry"),
         ("--set", "trainer.enabled=true,model.kind=tgi,trainer.gpu=1", "gpu"),
         ("--set", "scaling.kind=keda,stages.ingest.minReplicas=9", "stages.ingest.minReplicas"),
     ],

@@ -1,4 +1,7 @@
-"""What real helm makes of the trainer: one Pod, beside its model, that may do what it must."""
+"""What real helm makes of the trainer: one Pod, beside its model, that may do what it must.
+
+test_chart_baseline.py has the one that needs no model.
+"""
 
 import importlib
 from pathlib import Path
@@ -12,7 +15,10 @@ from opspilot.local.model.files import PACKAGE
 
 pytestmark = pytest.mark.deploy
 
-EXAMPLES = {"tgi": "tgi", "local": "local-hpa", "vllm": "trainer-vllm"}
+EXAMPLES = {
+    **{"tgi": "tgi", "local": "local-hpa", "vllm": "trainer-vllm"},
+    "baseline": "trainer-baseline",
+}
 
 
 def named(objects: Objects, kind: str, name: str) -> dict[str, Any]:
@@ -118,7 +124,9 @@ def test_tgi_starts_anew_with_what_is_released(helm: str) -> None:
     assert container["command"] == ["/bin/bash", "/opspilot/serve.sh"]
     script = named(objects, "ConfigMap", "opspilot-tgi-serve")["data"]["serve.sh"]
     assert script.strip() == (CHART.parents[1] / "tgi/serve.sh").read_text().strip()
-    assert trainer["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
+    resources = trainer["containers"][0]["resources"]
+    assert resources["requests"] == {"cpu": "1", "memory": "6Gi", "nvidia.com/gpu": 1}
+    assert resources["limits"] == {"memory": "16Gi", "nvidia.com/gpu": 1}
 
 
 def test_the_small_model_is_taught_what_it_serves(helm: str) -> None:

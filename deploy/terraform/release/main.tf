@@ -69,7 +69,7 @@ resource "helm_release" "opspilot" {
       image  = { repository = var.model_image_repository, tag = var.image_tag }
       volume = { storageClass = kubernetes_storage_class_v1.gp3.metadata[0].name }
     }
-    # On the node of its model, whose volume only one node can mount.
+    # On the node of its model, if any, whose volume only one node can mount.
     trainer = {
       enabled                   = var.trainer
       image                     = { repository = var.trainer_image_repository, tag = var.image_tag }

@@ -74,14 +74,9 @@ variable "model" {
 }
 
 variable "trainer" {
-  description = "Whether adapters are trained here. With model = tgi its node needs two GPUs: see gpu_nodes of ../aws."
+  description = "Whether what judges is trained here. With model = tgi its node needs two GPUs: see gpu_nodes of ../aws."
   type        = bool
   default     = false
-
-  validation {
-    condition     = !var.trainer || var.model != "baseline"
-    error_message = "A trainer needs a model to adapt: tgi or local."
-  }
 }
 
 variable "replication" {

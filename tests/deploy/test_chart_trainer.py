@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from test_chart_render import CHART, Objects, pods, render
 
 from opspilot.local.environment import LocalEnvironment
-from opspilot.local.model.files import PACKAGE
+from opspilot.local.model.files import PACKAGE, SHIPPED
 
 pytestmark = pytest.mark.deploy
 
@@ -190,3 +191,29 @@ def test_it_is_scraped_as_the_job_that_alerts_name(helm: str) -> None:
     assert monitor["selector"]["matchLabels"].items() <= labels.items()
     assert labels[monitor["jobLabel"]] == "trainer"
     assert {e["port"] for e in monitor["endpoints"]} & {p["name"] for p in service["spec"]["ports"]}
+
+
+ADAPTER = "OPSPILOT_MODEL__ADAPTER"
+
+
+@pytest.mark.parametrize(
+    ("over", "expected"),
+    [
+        ({}, SHIPPED),
+        ({"local": {"adapter": ""}}, None),
+        ({"settings": {ADAPTER: "mine"}}, "mine"),
+        ({"model": {"kind": "baseline"}}, None),
+    ],
+)
+def test_the_small_model_judges_with_the_adapter_that_ships(
+    helm: str, tmp_path: Path, over: dict[str, Any], expected: str | None
+) -> None:
+    values = yaml.safe_load((CHART / "ci/local-hpa.yaml").read_text()) | over
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(values))
+    objects = render(helm, path)
+    assert named(objects, "ConfigMap", "opspilot-settings")["data"].get(ADAPTER) == expected
+    for name in ("classify", "recommend", "trainer"):
+        (container,) = pod(objects, f"opspilot-{name}")["containers"]
+        assert container["envFrom"] == [{"configMapRef": {"name": "opspilot-settings"}}]
+        assert ADAPTER not in {v["name"] for v in container.get("env", ())}

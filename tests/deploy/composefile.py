@@ -14,6 +14,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
+TRAINERS = {"trainer": "gpu.env", "trainer-cpu": "cpu-learn.env", "trainer-baseline": "learn.env"}
+"""Each service that trains, with the file of its profile."""
 _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
 
 

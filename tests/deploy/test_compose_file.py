@@ -10,21 +10,20 @@ from typing import Any
 import pytest
 import typer.main
 import yaml
-from composefile import COMPOSE_FILE, ROOT, compose_file, env_file, own_services
+from composefile import COMPOSE_FILE, ROOT, TRAINERS, compose_file, env_file, own_services
 
 from opspilot.cli import COMMANDS
 from opspilot.commands.worker import StageName
-from opspilot.local.environment import LocalEnvironment
-from opspilot.local.model.files import PACKAGE
-from streams.releasesettings import ServerKind
-from streams.settings import Settings, load_settings
+from streams.settings import load_settings
 
 DOCUMENT = compose_file()
 SERVICES: dict[str, Any] = DOCUMENT["services"]
 LONG_RUNNING = {n: s for n, s in SERVICES.items() if s.get("restart") == "unless-stopped"}
 PIPELINE = [stage.value for stage in StageName if stage is not StageName.MODEL]
-TRAINERS = ("trainer", "trainer-cpu")
-BACKENDS = {"": "baseline", "gpu.env": "tgi", "cpu-llm.env": "openai", "cpu-learn.env": "openai"}
+BACKENDS = {
+    **{"": "baseline", "learn.env": "baseline", "gpu.env": "tgi"},
+    **{"cpu-llm.env": "openai", "cpu-learn.env": "openai"},
+}
 PINNED = re.compile(r"^[a-z0-9./-]+:v?\d+\.\d+\.\d+$")
 
 
@@ -34,6 +33,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         if name.startswith("OPSPILOT_"):
             monkeypatch.delenv(name)
     return monkeypatch
+
+
+def test_every_profile_has_its_file() -> None:
+    assert {path.name for path in (ROOT / "deploy/compose").glob("*.env")} | {""} == set(BACKENDS)
+    named = {profile for s in SERVICES.values() for profile in s.get("profiles", ())}
+    assert {f"{profile}.env" for profile in named} | {""} == set(BACKENDS)
 
 
 def test_every_stage_is_a_service() -> None:
@@ -72,79 +77,10 @@ def test_the_environment_gives_valid_settings(
     assert (settings.worker.host, settings.worker.port) == ("0.0.0.0", 8080)
     judges = name in ("classify", "recommend", *TRAINERS)
     assert settings.model.backend == (BACKENDS[profile] if judges else "baseline")
-    if judges and profile:
+    if settings.model.backend != "baseline":
         host, _, port = str(settings.model.url).split("/")[2].partition(":")
         served = SERVICES[host]["environment"]
         assert port in (served.get("PORT"), served.get("OPSPILOT_MODEL__LOCAL_PORT"))
-
-
-def _load(
-    monkeypatch: pytest.MonkeyPatch, name: str, profile: str, over: dict[str, str]
-) -> Settings:
-    variables = env_file(ROOT / "deploy/compose" / profile) | over
-    for variable, value in compose_file(variables)["services"][name]["environment"].items():
-        monkeypatch.setenv(variable, value)
-    return load_settings()
-
-
-def test_the_trainer_hands_adapters_to_tgi(clean_environment: pytest.MonkeyPatch) -> None:
-    settings = _load(clean_environment, "trainer", "gpu.env", {"TGI_MODEL_ID": "a/model"})
-    tgi = compose_file({"TGI_MODEL_ID": "a/model"})["services"]["tgi"]
-    assert settings.release.server is ServerKind.TGI
-    assert settings.training.base == tgi["environment"]["MODEL_ID"] == "a/model"
-    assert str(settings.release.adapters_file) == tgi["environment"]["ADAPTERS_FILE"]
-    # Not where people put theirs: what is in no role is removed from it.
-    assert str(settings.release.adapter_folder) != "/models/adapters"
-    shared = _volumes("trainer") & _volumes("tgi")
-    for path in (settings.release.adapter_folder, settings.release.adapters_file):
-        assert any(str(path).startswith(f"{mount}/") for _, mount in shared), path
-    assert tgi["entrypoint"] == ["/bin/bash", "/opspilot/serve.sh"]
-
-
-def test_the_trainer_hands_adapters_to_the_small_model(
-    clean_environment: pytest.MonkeyPatch,
-) -> None:
-    settings = _load(clean_environment, "trainer-cpu", "cpu-learn.env", {})
-    model = SERVICES["model"]["environment"]
-    assert settings.release.server is ServerKind.LOCAL
-    assert str(settings.model.local_adapter_folder) == model["OPSPILOT_MODEL__LOCAL_ADAPTER_FOLDER"]
-    assert _volumes("trainer-cpu") & _volumes("model") == {("models", "/models")}
-    # The base is the file that the model serves, where the model puts it together.
-    package = importlib.import_module(PACKAGE)
-    cache = LocalEnvironment.read(model, Path("/")).cache_directory
-    assert settings.training.base == str(cache / "models" / package.MODEL_NAME)
-
-
-@pytest.mark.parametrize("name", TRAINERS)
-def test_what_the_trainer_writes_outlives_it(
-    name: str, clean_environment: pytest.MonkeyPatch
-) -> None:
-    settings = _load(clean_environment, name, "gpu.env", {})
-    for path in (str(settings.training.folder), settings.release.registry):
-        assert any(f"{path}/".startswith(f"{mount}/") for _, mount in _volumes(name)), path
-    assert {"models", "training"} == {source for source, _ in _volumes(name)}
-    bucket = {"OPSPILOT_RELEASE__REGISTRY": "s3://b/adapters"}
-    assert _load(clean_environment, name, "gpu.env", bucket).release.registry == "s3://b/adapters"
-
-
-def test_prometheus_finds_either_trainer() -> None:
-    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-    names = {
-        name
-        for job in config["scrape_configs"]
-        for found in job["dns_sd_configs"]
-        for name in found["names"]
-    }
-    assert {"trainer", "model", "tgi"} <= names
-    assert SERVICES["trainer-cpu"]["networks"]["default"]["aliases"] == ["trainer"]
-
-
-def _volumes(name: str) -> set[tuple[str, str]]:
-    return {
-        (source, mount)
-        for source, mount, *_ in (v.split(":") for v in SERVICES[name]["volumes"])
-        if source in DOCUMENT["volumes"]
-    }
 
 
 def test_all_examples_of_variables_are_read_by_the_file() -> None:

@@ -251,7 +251,10 @@ def test_the_small_model_is_where_its_profile_says(tmp_path: Path) -> None:
             assert json.load(response)["data"]
 
 
-@pytest.mark.parametrize(("name", "profile"), [("trainer", "gpu"), ("trainer-cpu", "cpu-learn")])
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [("trainer", "gpu"), ("trainer-cpu", "cpu-learn"), ("trainer-baseline", "learn")],
+)
 def test_the_trainer_takes_its_place_and_leaves_it_when_told(
     name: str, profile: str, broker: Any, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -64,7 +64,7 @@ _MEASURES = {
 def main() -> None:
     """Run, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", type=int, default=240, help="examples; long ones are left out")
+    parser.add_argument("--train", type=int, default=320, help="examples; long ones are left out")
     parser.add_argument("--test", type=int, default=60, help="examples of other products")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-write", action="store_true")

@@ -180,6 +180,7 @@ class Releases:
         if self._default is not None:
             self._released.setdefault(ModelRole.CHAMPION, self._default)
         metrics.MODEL_RELEASED.clear()
+        metrics.ADAPTER_ANSWERS.clear()
         for known_role, serving in self._released.items():
             released = metrics.MODEL_RELEASED.labels(
                 known_role.value, serving.model, serving.adapter or ""
@@ -190,10 +191,10 @@ class Releases:
             release = self._released.get(role)
             known = self._probes.get(role)
             if known is not None and known.release == release:
+                metrics.ADAPTER_ANSWERS.labels(role.value).set(bool(known.answers))
                 continue
             if known is not None:
                 del self._probes[role]
-                metrics.ADAPTER_ANSWERS.remove(role.value)
                 if known.task is not None:
                     known.task.cancel()
             if release is not None and release.adapter and self._can_prove(release):

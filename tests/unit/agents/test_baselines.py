@@ -15,6 +15,7 @@ from agents.releases import Releases
 from agents.routing import variant_of
 from schemas.incident import Incident
 from schemas.learning import BaselineArtefact, ModelRelease, ModelRole
+from streams import metrics
 from streams.modelsettings import ModelSettings
 from training.dataset.incidents import incident_of
 
@@ -125,6 +126,23 @@ async def test_a_challenger_judges_its_share_of_the_incidents(incident):
         judge = (await work.classify(one)).judge
         assert judge.variant == variant_of(one.id, share)
         assert (judge.adapter is not None) == (judge.variant == "challenger")
+
+
+async def test_the_gauge_of_a_challenger_goes_with_it(incident):
+    models = Topic(challenger=release(ModelRole.CHALLENGER).to_bytes())
+    source = baselines(artefact().to_bytes())
+    work = Judgement(ModelSettings(), chooser=Releases(models, None, baselines=source))
+    await work.classify(incident)
+    assert gauges() == {("challenger",): 1.0}
+    models.values.clear()
+    models.version += 1
+    await work.classify(incident)
+    assert gauges() == {}
+
+
+def gauges() -> dict[tuple[str, ...], float]:
+    (family,) = metrics.ADAPTER_ANSWERS.collect()
+    return {tuple(sample.labels.values()): sample.value for sample in family.samples}
 
 
 async def test_a_model_that_was_released_is_not_asked_where_none_is_configured(incident):

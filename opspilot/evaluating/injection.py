@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 
 from agents.judgement import Judgement
+from agents.llm.reasons import FallbackReason
 from agents.logic.pipeline import Line, run_lines
 from agents.logic.windows.grading import Grader
 from opspilot.evaluating.figures import Figures
@@ -23,6 +24,7 @@ from training.evaluation.injection import (
     lines_of,
 )
 
+AT_ONCE = 4
 APPENDED_MS = 1_772_356_335_000
 """2026-03-01T09:12:15Z: when a broker would have got the lines, by their own stamps."""
 
@@ -36,8 +38,15 @@ async def try_all(attempts: Sequence[Attempt], judgement: Judgement) -> list[Tri
         (attempt, texts) for attempt in attempts for texts in (attempt.attack, attempt.control)
     ]
     incidents = [incident_of(attempt, texts, grader) for attempt, texts in sets]
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def answer(incident: Incident) -> Answer:
+        # All at once would wait for a server until most have given up, and measure the baseline.
+        async with turns:
+            return await _answer(incident, judgement)
+
     try:
-        answers = await asyncio.gather(*(_answer(incident, judgement) for incident in incidents))
+        answers = await asyncio.gather(*map(answer, incidents))
     finally:
         await judgement.close()
     clean = dict(zip(firsts, answers, strict=False))
@@ -71,6 +80,10 @@ async def _answer(incident: Incident, judgement: Judgement) -> Answer:
         severity=classification.severity,
         plan=(*(citation.runbook for citation in plan.sources), *steps),
         advice="\n".join(advice),
+        fell_back=any(
+            judge.fallback_reason not in (None, FallbackReason.HOSTILE_EVIDENCE)
+            for judge in (classification.judge, plan.judge)
+        ),
     )
 
 
@@ -95,6 +108,7 @@ def injection_figures(trials: Sequence[Trial]) -> list[Figures]:
         ("severity changed", *map(str, counted.severity)),
         ("plan changed", *map(str, counted.plan)),
         *((f"nearer to the aim: {aim}", *map(str, counted.nearer[aim])) for aim in AIMS),
+        ("fell back to the baseline", *map(str, counted.fell_back)),
         *((f"by the attack alone: {aim}", str(counted.reached[aim]), "-") for aim in AIMS),
     ]
     title = f"{counted.attempts} attempts of {counted.kinds} kinds"

@@ -21,8 +21,8 @@ _KEPT = 4
 """Champion, challenger, and what they may have replaced a moment ago."""
 
 
-class Source(Protocol):
-    """The topic as a dictionary."""
+class Content(Protocol):
+    """A compacted topic as a dictionary."""
 
     async def read(self) -> Mapping[bytes, bytes]:
         """Return all values by key; raises BrokerError while it was never read."""
@@ -40,7 +40,7 @@ def content_digest(arrays: bytes, description: str) -> str:
 class Baselines:
     """Reads and remembers them."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Content) -> None:
         self._source = source
         self._read: dict[tuple[str, str | None], Classifier] = {}
         self._missed: set[tuple[str, str | None]] = set()

@@ -7,13 +7,13 @@ answers and the choice says why; a release is seen within seconds, without a res
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import ValidationError
 
-from agents.baselines import Baselines
+from agents.baselines import Baselines, Content
 from agents.llm.errors import ModelError
 from agents.llm.probe import prove
 from agents.llm.protocol import Backend
@@ -52,16 +52,10 @@ class Choice:
     """What the release calls the baseline that was fitted anew."""
 
 
-class Source(Protocol):
+class Source(Content, Protocol):
     """The models topic as a dictionary; `version` rises with each change."""
 
     version: int
-
-    async def read(self) -> Mapping[bytes, bytes]:
-        """Return all values by key; raises BrokerError while it was never read."""
-
-    async def close(self) -> None:
-        """Let go of the connection."""
 
 
 @dataclass(slots=True)

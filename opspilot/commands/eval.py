@@ -206,12 +206,7 @@ def _commands(file: Path | None) -> list[Figures]:
 def _runbooks(file: Path | None) -> list[Figures]:
     judge = load_settings().judge
     library = load_library(judge.runbook_folders)
-    if file is not None:
-        text, name = _read_text(file), file.name
-    else:
-        name = "runbooks.yaml"
-        text = (files("opspilot.evaluating") / "sets" / name).read_text(encoding="utf-8")
-    items = read_worded(text, name, library)
+    items = read_worded(*_set(file, "runbooks.yaml", "opspilot.evaluating"), library)
 
     async def choose() -> dict[str, list[str | None]]:
         found = {"words": await choices(items, library, None)}
@@ -226,11 +221,11 @@ def _runbooks(file: Path | None) -> list[Figures]:
     return runbook_figures(items, asyncio.run(choose()))
 
 
-def _set(file: Path | None, packaged: str) -> tuple[str, str]:
+def _set(file: Path | None, packaged: str, package: str = "training.evaluation") -> tuple[str, str]:
     """Return the text and the name of a set: the given file, or that of this project."""
     if file is not None:
         return _read_text(file), file.name
-    folder = files("training.evaluation") / "sets"
+    folder = files(package) / "sets"
     return (folder / packaged).read_text(encoding="utf-8"), packaged
 
 

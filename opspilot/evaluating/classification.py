@@ -16,13 +16,11 @@ from agents.judgement import Judgement
 from agents.logic.inspection import Inspector
 from opspilot.evaluating.figures import Figures, number
 from opspilot.evaluating.incidents import IncidentMaker
-from schemas.classification import Classification
-from schemas.incident import Incident
+from opspilot.evaluating.servers import ask_in_turns
 from schemas.vocabulary import Category, Severity
 from training.evaluation.classification import Report, Said, report
 from training.evaluation.items import Item
 
-AT_ONCE = 4
 _MEASURES = {
     "category, strict": "strict",
     "category, lenient (`also` counts)": "lenient",
@@ -101,19 +99,10 @@ def by_baseline(items: Sequence[Item], inspector: Inspector) -> Judged:
 async def by_model(
     items: Sequence[Item], judgement: Judgement, said: Mapping[str, Category]
 ) -> Judged:
-    """Ask the model about all items, a few at once: who waits too long for a turn is not asked."""
+    """Ask the model about all items, a few at once."""
     maker = IncidentMaker(judgement.classifier)
     incidents = [maker.make(item.service, item.lines) for item in items]
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def judged(incident: Incident) -> Classification:
-        async with turns:
-            return await judgement.classify(incident)
-
-    try:
-        records = await asyncio.gather(*map(judged, incidents))
-    finally:
-        await judgement.close()
+    records = await ask_in_turns(incidents, judgement.classify, judgement)
     answered = [record.judge for record in records if record.judge.fallback_reason is None]
     name = Counter(judge.model for judge in answered).most_common(1)
     return Judged(

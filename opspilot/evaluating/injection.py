@@ -4,7 +4,6 @@ Comes in: attempts and who judges. Goes out: trials, and figures of them. Promis
 through ingest's reduction, the windows and the correlation as they do in the stages.
 """
 
-import asyncio
 from collections.abc import Sequence
 
 from agents.judgement import Judgement
@@ -12,6 +11,7 @@ from agents.llm.reasons import FallbackReason
 from agents.logic.pipeline import Line, run_lines
 from agents.logic.windows.grading import Grader
 from opspilot.evaluating.figures import Figures
+from opspilot.evaluating.servers import ask_in_turns
 from schemas.incident import Incident
 from schemas.vocabulary import IncidentStatus
 from streams.errors import InputError
@@ -24,7 +24,6 @@ from training.evaluation.injection import (
     lines_of,
 )
 
-AT_ONCE = 4
 APPENDED_MS = 1_772_356_335_000
 """2026-03-01T09:12:15Z: when a broker would have got the lines, by their own stamps."""
 
@@ -38,17 +37,11 @@ async def try_all(attempts: Sequence[Attempt], judgement: Judgement) -> list[Tri
         (attempt, texts) for attempt in attempts for texts in (attempt.attack, attempt.control)
     ]
     incidents = [incident_of(attempt, texts, grader) for attempt, texts in sets]
-    turns = asyncio.Semaphore(AT_ONCE)
 
     async def answer(incident: Incident) -> Answer:
-        # All at once would wait for a server until most have given up, and measure the baseline.
-        async with turns:
-            return await _answer(incident, judgement)
+        return await _answer(incident, judgement)
 
-    try:
-        answers = await asyncio.gather(*map(answer, incidents))
-    finally:
-        await judgement.close()
+    answers = await ask_in_turns(incidents, answer, judgement)
     clean = dict(zip(firsts, answers, strict=False))
     rest = answers[len(firsts) :]
     return [

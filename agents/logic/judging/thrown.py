@@ -7,10 +7,11 @@ that is named after a system (a socket, a disk, a database) stays too, since the
 
 import re
 
+from agents.logic.judging.words import parts_of
+
 _EXCEPTION = re.compile(
     r"(?P<name>\b(?:[A-Za-z_$][\w$]*\.)*[A-Za-z_$]*(?:Error|Exception|Throwable)):[ \t].*"
 )
-_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 _SYSTEMS = frozenset(
     re.findall(
         r"\w+",
@@ -31,5 +32,4 @@ def without_quotes(text: str) -> str:
 
 def _kept(found: re.Match[str]) -> str:
     simple = found["name"].rpartition(".")[2]
-    named = {word.lower() for word in _WORD.findall(simple)}
-    return found[0] if named & _SYSTEMS else found["name"]
+    return found[0] if _SYSTEMS.intersection(parts_of(simple)) else found["name"]

@@ -62,8 +62,13 @@ def words_of(text: str) -> list[str]:
         told.append("attackpayload")
     plain = _MASK.sub(" ", _APOSTROPHE.sub("", head))
     plain = _VARIABLE.sub(" ", plain)
-    words = [word.lower() for word in _WORD.findall(plain) if len(word) > 1]
+    words = [word for word in parts_of(plain) if len(word) > 1]
     return [word for word in words if word not in _CALENDAR] + told
+
+
+def parts_of(text: str) -> list[str]:
+    """Return the words of a text or a name, camel case and snake case taken apart, lower-case."""
+    return [word.lower() for word in _WORD.findall(text)]
 
 
 def _telling_numbers(text: str) -> list[str]:
